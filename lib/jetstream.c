@@ -1,0 +1,513 @@
+/*
+ * lib/jetstream.c: the part of JetStream that osapi speaks, as JSON on the
+ * $JS.API subjects: publishing, requests, streams and consumers, reading.
+ * jetstream_delivery.c has pulls and the answers to deliveries.
+ *
+ * Every answer of the server goes through one table of its error codes.
+ */
+#include "lib/jetstream.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/jetstream_wire.h"
+#include "lib/json.h"
+
+#define JETSTREAM_API "$JS.API."
+#define ENSURE_TRIES  3
+
+enum { STREAM_NAME_IN_USE = 10058, NO_CONSUMER = 10014, NO_STREAM = 10059 };
+
+static const struct {
+	int server;
+	enum err code;
+} server_codes[] = {
+    {10005, ERR_UNAVAILABLE}, /* not enough servers at the moment */
+    {10008, ERR_UNAVAILABLE}, /* no leader at the moment */
+    {10009, ERR_UNAVAILABLE}, /* not the leader */
+    {10014, ERR_NOT_FOUND},   /* consumer */
+    {10023, ERR_BUSY},        /* resources of the server */
+    {10028, ERR_BUSY},        /* memory of the account */
+    {10037, ERR_NOT_FOUND},   /* message */
+    {10047, ERR_BUSY},        /* storage of the account */
+    {10054, ERR_TOO_LARGE},   /* message over the stream's limit */
+    {10059, ERR_NOT_FOUND},   /* stream */
+    {10071, ERR_CONFLICT},    /* last sequence of the subject */
+    {10077, ERR_BUSY},        /* stream is full and discards new */
+    {10158, ERR_UNAVAILABLE}, /* the same Nats-Msg-Id is being stored */
+};
+
+static enum err
+server_code(json_int_t server)
+{
+	for (size_t i = 0; i < sizeof(server_codes) / sizeof(server_codes[0]);
+	     i++)
+		if (server_codes[i].server == server)
+			return server_codes[i].code;
+	return ERR_INTERNAL;
+}
+
+/* Reads an answer; one that carries an error becomes its code. */
+static enum err
+read_answer(natsMsg *message, const char *what, json_t **reply,
+	    json_int_t *server, struct err_info *info)
+{
+	const char *words;
+	const json_t *error;
+	json_t *root = NULL;
+
+	if (natsMsg_IsNoResponders(message))
+		return err_set(info, ERR_UNAVAILABLE,
+			       "%s: JetStream does not answer", what);
+	if (json_parse(natsMsg_GetData(message),
+		       (size_t)natsMsg_GetDataLength(message), &root,
+		       info) != ERR_OK)
+		return err_prefix(info, ERR_INTERNAL, "%s: answer of NATS",
+				  what);
+	error = json_object_get(root, "error");
+	if (error == NULL) {
+		*reply = root;
+		return ERR_OK;
+	}
+	*server = json_member_int(error, "err_code", 0);
+	words = json_member_string(error, "description");
+	(void)err_set(info, ERR_INTERNAL, "%s: %s (NATS error %lld)", what,
+		      words == NULL ? "refused" : words, (long long)*server);
+	json_decref(root);
+	return server_code(*server);
+}
+
+/* ---- publishing ---- */
+
+static enum err
+read_ack(natsMsg *message, const char *what, struct jetstream_ack *ack,
+	 struct err_info *info)
+{
+	json_auto_t *root = NULL;
+	json_int_t server = 0;
+	enum err result = read_answer(message, what, &root, &server, info);
+
+	if (result != ERR_OK)
+		return result;
+	ack->sequence = (uint64_t)json_member_int(root, "seq", 0);
+	ack->duplicate = json_is_true(json_object_get(root, "duplicate"));
+	if (ack->sequence == 0)
+		return err_set(info, ERR_INTERNAL,
+			       "%s: acknowledged without a sequence", what);
+	return ERR_OK;
+}
+
+enum err
+jetstream_publish(struct broker *broker, natsMsg *const *messages, size_t count,
+		  int64_t timeout_ms, struct jetstream_ack *acks,
+		  enum err *errors, struct err_info *info)
+{
+	natsMsg *replies[JETSTREAM_PUBLISH_MAX] = {NULL};
+	struct err_info words = {.text = ""};
+	enum err first = ERR_OK;
+	enum err sent;
+
+	if (count == 0 || count > JETSTREAM_PUBLISH_MAX)
+		return err_set(info, ERR_INVALID, "%zu messages at once",
+			       count);
+	sent = broker_request_many(broker, messages, count, timeout_ms, replies,
+				   info);
+	for (size_t i = 0; i < count; i++) {
+		errors[i] = sent;
+		if (replies[i] == NULL)
+			continue;
+		errors[i] =
+		    read_ack(replies[i], natsMsg_GetSubject(messages[i]),
+			     &acks[i], &words);
+		if (first == ERR_OK && errors[i] != ERR_OK)
+			first = err_set(info, errors[i], "%s", words.text);
+		natsMsg_Destroy(replies[i]);
+	}
+	/* What was answered says more than that something was not. */
+	return first != ERR_OK ? first : sent;
+}
+
+/* ---- requests ---- */
+
+static enum err
+make_request(const char *what, const json_t *body, natsMsg **message)
+{
+	char subject[JETSTREAM_SUBJECT_SIZE];
+	size_t size = 0;
+	char *text = NULL;
+	natsStatus s;
+
+	if (snprintf(subject, sizeof(subject), "%s%s", JETSTREAM_API, what) >=
+	    (int)sizeof(subject))
+		return ERR_TOO_LARGE;
+	if (body != NULL) {
+		text = json_text(body, &size);
+		if (text == NULL)
+			return ERR_NO_MEMORY;
+	}
+	s = natsMsg_Create(message, subject, NULL, text, (int)size);
+	free(text);
+	return s == NATS_OK ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* As jetstream_api; *server is the server's own code where it gave one. */
+static enum err
+ask(struct broker *broker, const char *what, const json_t *body,
+    int64_t timeout_ms, json_t **reply, json_int_t *server,
+    struct err_info *info)
+{
+	natsMsg *message = NULL;
+	natsMsg *answer = NULL;
+	enum err result = make_request(what, body, &message);
+
+	*server = 0;
+	if (result != ERR_OK)
+		return err_set(info, result, "%s: %s", what, err_text(result));
+	result = broker_request(broker, message, timeout_ms, &answer, info);
+	if (result == ERR_OK)
+		result = read_answer(answer, what, reply, server, info);
+	natsMsg_Destroy(answer);
+	natsMsg_Destroy(message);
+	return result;
+}
+
+enum err
+jetstream_api(struct broker *broker, const char *what, const json_t *body,
+	      int64_t timeout_ms, json_t **reply, struct err_info *info)
+{
+	json_int_t server;
+
+	return ask(broker, what, body, timeout_ms, reply, &server, info);
+}
+
+/* ---- streams and consumers ---- */
+
+static bool
+is_nothing(const json_t *value)
+{
+	if (json_is_number(value))
+		return json_number_value(value) == 0;
+	if (json_is_string(value))
+		return json_string_length(value) == 0;
+	return json_is_null(value) || json_is_false(value) ||
+	       (json_is_array(value) && json_array_size(value) == 0) ||
+	       (json_is_object(value) && json_object_size(value) == 0);
+}
+
+static bool holds(const json_t *theirs, const json_t *ours);
+
+static bool
+holds_members(const json_t *theirs, const json_t *ours)
+{
+	const char *key;
+	json_t *value;
+	void *at = json_object_iter((json_t *)(uintptr_t)ours);
+
+	for (; at != NULL;
+	     at = json_object_iter_next((json_t *)(uintptr_t)ours, at)) {
+		key = json_object_iter_key(at);
+		value = json_object_iter_value(at);
+		if (!holds(json_object_get(theirs, key), value))
+			return false;
+	}
+	return true;
+}
+
+/* Whether `theirs` says all that `ours` says; the server adds defaults and
+ * leaves out what is empty. */
+static bool
+holds(const json_t *theirs, const json_t *ours)
+{
+	if (theirs == NULL)
+		return is_nothing(ours);
+	if (json_is_object(ours))
+		return json_is_object(theirs) && holds_members(theirs, ours);
+	if (json_is_array(ours)) {
+		if (json_array_size(theirs) != json_array_size(ours))
+			return false;
+		for (size_t i = 0; i < json_array_size(ours); i++)
+			if (!holds(json_array_get(theirs, i),
+				   json_array_get(ours, i)))
+				return false;
+		return true;
+	}
+	return json_equal(theirs, ours) == 1;
+}
+
+/* What the server refuses for reasons of its own is our configuration's fault. */
+static enum err
+refused(enum err result, json_int_t server, const char *what, const char *name,
+	struct err_info *info)
+{
+	if (result == ERR_OK)
+		return ERR_OK;
+	if (result == ERR_INTERNAL && server != 0)
+		result = ERR_INVALID;
+	return err_prefix(info, result, "%s %s", what, name);
+}
+
+/* Their configuration with ours over it. */
+static json_t *
+merge(const json_t *theirs, const json_t *ours)
+{
+	json_t *merged = json_deep_copy(theirs);
+
+	if (merged != NULL &&
+	    json_object_update(merged, (json_t *)(uintptr_t)ours) != 0) {
+		json_decref(merged);
+		return NULL;
+	}
+	return merged;
+}
+
+static enum err
+stream_once(struct broker *broker, const json_t *config, json_int_t *server,
+	    struct err_info *info)
+{
+	const char *name = json_member_string(config, "name");
+	const json_t *theirs;
+	json_auto_t *found = NULL;
+	json_auto_t *body = NULL;
+	json_auto_t *done = NULL;
+	char what[JETSTREAM_SUBJECT_SIZE];
+	bool create;
+	enum err result;
+
+	(void)snprintf(what, sizeof(what), "STREAM.INFO.%s", name);
+	result =
+	    ask(broker, what, NULL, JETSTREAM_TIMEOUT_MS, &found, server, info);
+	create = result == ERR_NOT_FOUND && *server == NO_STREAM;
+	if (result != ERR_OK && !create)
+		return result;
+	theirs = json_object_get(found, "config");
+	/* A lone server (2.9) takes such an update and keeps one copy. */
+	if (!create && json_member_int(config, "num_replicas", 1) > 1 &&
+	    json_object_get(found, "cluster") == NULL)
+		return err_set(info, ERR_INVALID,
+			       "stream %s: replicas > 1 need a cluster of NATS "
+			       "servers",
+			       name);
+	if (!create && holds(theirs, config))
+		return ERR_OK;
+	(void)snprintf(what, sizeof(what), "STREAM.%s.%s",
+		       create ? "CREATE" : "UPDATE", name);
+	body = create ? json_deep_copy(config) : merge(theirs, config);
+	if (body == NULL)
+		return err_set(info, ERR_NO_MEMORY, "no memory");
+	result = ask(broker, what, body, 5 * JETSTREAM_TIMEOUT_MS, &done,
+		     server, info);
+	return refused(result, *server, "stream", name, info);
+}
+
+enum err
+jetstream_stream_ensure(struct broker *broker, const json_t *config,
+			struct err_info *info)
+{
+	json_int_t server = 0;
+	enum err result = ERR_OK;
+
+	if (json_member_string(config, "name") == NULL)
+		return err_set(info, ERR_INVALID, "a stream has no name");
+	/* Somebody else may create it between question and creation. */
+	for (int i = 0; i < ENSURE_TRIES; i++) {
+		result = stream_once(broker, config, &server, info);
+		if (result == ERR_OK || server != STREAM_NAME_IN_USE)
+			break;
+	}
+	return result;
+}
+
+enum err
+jetstream_consumer_ensure(struct broker *broker, const char *stream,
+			  const json_t *config, struct err_info *info)
+{
+	const char *name = json_member_string(config, "durable_name");
+	const json_t *theirs;
+	json_auto_t *found = NULL;
+	json_auto_t *body = NULL;
+	json_auto_t *done = NULL;
+	char what[JETSTREAM_SUBJECT_SIZE];
+	json_int_t server;
+	bool create;
+	enum err result;
+
+	if (name == NULL)
+		return err_set(info, ERR_INVALID, "a consumer has no name");
+	(void)snprintf(what, sizeof(what), "CONSUMER.INFO.%s.%s", stream, name);
+	result = ask(broker, what, NULL, JETSTREAM_TIMEOUT_MS, &found, &server,
+		     info);
+	create = result == ERR_NOT_FOUND && server == NO_CONSUMER;
+	if (result != ERR_OK && !create)
+		return result;
+	theirs = json_object_get(found, "config");
+	if (!create && holds(theirs, config))
+		return ERR_OK;
+	(void)snprintf(what, sizeof(what), "CONSUMER.DURABLE.CREATE.%s.%s",
+		       stream, name);
+	body =
+	    json_pack("{s:s, s:o*}", "stream_name", stream, "config",
+		      create ? json_deep_copy(config) : merge(theirs, config));
+	if (json_object_get(body, "config") == NULL)
+		return err_set(info, ERR_NO_MEMORY, "no memory");
+	result = ask(broker, what, body, 5 * JETSTREAM_TIMEOUT_MS, &done,
+		     &server, info);
+	return refused(result, server, "consumer", name, info);
+}
+
+/* ---- reading ---- */
+
+static enum err
+read_direct(struct broker *broker, const char *stream, const char *subject,
+	    natsMsg **message, uint64_t *sequence, struct err_info *info)
+{
+	const char *text = NULL;
+	natsMsg *request = NULL;
+	natsMsg *answer = NULL;
+	uint64_t at = 0;
+	char what[JETSTREAM_SUBJECT_SIZE];
+	enum err result;
+
+	(void)snprintf(what, sizeof(what), "DIRECT.GET.%s.%s", stream, subject);
+	result = make_request(what, NULL, &request);
+	if (result == ERR_OK)
+		result = broker_request(broker, request, JETSTREAM_TIMEOUT_MS,
+					&answer, info);
+	if (result == ERR_OK && jetstream_status(answer) != 0)
+		result =
+		    err_set(info,
+			    jetstream_status(answer) == 404 ? ERR_NOT_FOUND
+							    : ERR_INTERNAL,
+			    "%s: status %d", subject, jetstream_status(answer));
+	if (result == ERR_OK) {
+		(void)natsMsgHeader_Get(answer, "Nats-Sequence", &text);
+		if (jetstream_number(text, &at) != ERR_OK)
+			result = err_set(info, ERR_INTERNAL, "%s: no sequence",
+					 subject);
+	}
+	natsMsg_Destroy(request);
+	if (result != ERR_OK) {
+		natsMsg_Destroy(answer);
+		return result;
+	}
+	*message = answer;
+	if (sequence != NULL)
+		*sequence = at;
+	return ERR_OK;
+}
+
+/* The octets of a base64 text; the caller frees, NUL after *size. */
+static char *
+decode(const char *text, size_t *size)
+{
+	size_t length = strlen(text);
+	char *out = malloc(length + 1);
+	int got;
+
+	if (out == NULL)
+		return NULL;
+	got = length == 0
+		  ? 0
+		  : EVP_DecodeBlock((unsigned char *)out,
+				    (const unsigned char *)text, (int)length);
+	if (got < 0 || length % 4 != 0) {
+		free(out);
+		return NULL;
+	}
+	for (size_t i = length; i > 0 && text[i - 1] == '='; i--)
+		got--;
+	out[got] = '\0';
+	*size = (size_t)got;
+	return out;
+}
+
+/* Adds stored headers, "NATS/1.0\r\nName: value\r\n\r\n", to a message. */
+static enum err
+add_headers(natsMsg *message, char *text)
+{
+	char *line;
+	char *value;
+
+	(void)strsep(&text, "\r\n"); /* the version */
+	while ((line = strsep(&text, "\r\n")) != NULL) {
+		if (line[0] == '\0')
+			continue;
+		value = strchr(line, ':');
+		if (value == NULL)
+			return ERR_INVALID;
+		*value++ = '\0';
+		value += strspn(value, " ");
+		if (natsMsgHeader_Add(message, line, value) != NATS_OK)
+			return ERR_NO_MEMORY;
+	}
+	return ERR_OK;
+}
+
+static enum err
+make_stored(const json_t *stored, const char *subject, natsMsg **message)
+{
+	const char *data64 = json_member_string(stored, "data");
+	const char *headers64 = json_member_string(stored, "hdrs");
+	size_t size = 0;
+	size_t headers_size = 0;
+	char *data = decode(data64 == NULL ? "" : data64, &size);
+	char *headers =
+	    decode(headers64 == NULL ? "" : headers64, &headers_size);
+	natsMsg *made = NULL;
+	enum err result = ERR_INTERNAL;
+
+	if (data == NULL || headers == NULL)
+		goto out;
+	if (natsMsg_Create(&made, subject, NULL, data, (int)size) != NATS_OK)
+		result = ERR_NO_MEMORY;
+	else
+		result = add_headers(made, headers);
+out:
+	free(data);
+	free(headers);
+	if (result == ERR_OK)
+		*message = made;
+	else
+		natsMsg_Destroy(made);
+	return result;
+}
+
+static enum err
+read_leader(struct broker *broker, const char *stream, const char *subject,
+	    natsMsg **message, uint64_t *sequence, struct err_info *info)
+{
+	const json_t *stored;
+	json_auto_t *body = json_pack("{s:s}", "last_by_subj", subject);
+	json_auto_t *reply = NULL;
+	char what[JETSTREAM_SUBJECT_SIZE];
+	enum err result;
+
+	(void)snprintf(what, sizeof(what), "STREAM.MSG.GET.%s", stream);
+	result = jetstream_api(broker, what, body, JETSTREAM_TIMEOUT_MS, &reply,
+			       info);
+	if (result != ERR_OK)
+		return err_prefix(info, result, "%s", subject);
+	stored = json_object_get(reply, "message");
+	result = make_stored(stored, subject, message);
+	if (result != ERR_OK)
+		return err_set(info, result, "%s: unreadable answer of NATS",
+			       subject);
+	if (sequence != NULL)
+		*sequence = (uint64_t)json_member_int(stored, "seq", 0);
+	return ERR_OK;
+}
+
+enum err
+jetstream_last(struct broker *broker, const char *stream, const char *subject,
+	       enum jetstream_read read, natsMsg **message, uint64_t *sequence,
+	       struct err_info *info)
+{
+	if (strlen(stream) + strlen(subject) > JETSTREAM_SUBJECT_SIZE - 64)
+		return err_set(info, ERR_TOO_LARGE,
+			       "%.64s...: subject too long", subject);
+	if (read == JETSTREAM_DIRECT)
+		return read_direct(broker, stream, subject, message, sequence,
+				   info);
+	return read_leader(broker, stream, subject, message, sequence, info);
+}

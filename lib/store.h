@@ -1,0 +1,188 @@
+/*
+ * lib/store.h: the job store in NATS JetStream.
+ *
+ *   KV job-queue        jobs.{id}                                the signed job, immutable
+ *                       status.{id}.{event}.{host}.{unix_nano}   one event each
+ *   KV job-responses    {id}.{host}                              the host's result
+ *   KV worker-registry  {host}                                   heartbeat, TTL 3 heartbeats
+ *   stream JOBS         jobs[.live].{kind}.{target}              the job id: a notification
+ *   stream JOBS-DLQ     max-deliveries advisories of JOBS
+ *
+ * KV first, stream as notification.  A bucket is the stream KV_{bucket} on
+ * subjects $KV.{bucket}.>; {host} in a key is subject_host_token's.
+ *
+ * Changes.  The three buckets republish each stored change to
+ * STORE_CHANGES_PREFIX "{bucket}.{key}", for whoever keeps an index.  Seen with
+ * nats-server 2.9.10:
+ * - the data and all headers of the stored message come along
+ *   (Osapi-Signature, KV-Operation, ...), followed by
+ *   Nats-Stream, Nats-Subject ("$KV.{bucket}.{key}"), Nats-Sequence, and
+ *   Nats-Last-Sequence: the previous sequence of this *key* (0: new), not of
+ *   the stream.  There is no time stamp among them (a get has Nats-Time-Stamp).
+ * - Nats-Sequence grows by exactly 1 from change to change of one bucket, so a
+ *   jump is a lost message.
+ * - a write that was refused or was a duplicate is not republished; it uses
+ *   no sequence.
+ * - a deletion marker comes as any change: no data, "KV-Operation: PURGE".
+ *   Expiry and the purge of a deleted job's events and responses are not
+ *   announced: whoever sees the marker of jobs.{id} forgets all of the job.
+ * - the two buckets are written one after the other but reach a subscriber in
+ *   either order.
+ *
+ * A notification can overtake its job, as both travel in one round trip, and
+ * may be there without one (the job was refused).  A worker that reads
+ * ERR_NOT_FOUND for a notification (jetstream_meta) younger than
+ * STORE_OVERTAKE_MS asks for redelivery with a short delay, and drops an older
+ * one; ERR_GONE is final.
+ *
+ * Reads that must see what was acknowledged ask the stream's leader; with
+ * replicas 1 the one server answers direct gets, which permissions can
+ * confine to keys.  A worker needs to publish: $JS.API.STREAM.INFO and
+ * CONSUMER.INFO of the streams and shared consumers (store_provisioned),
+ * $JS.API.DIRECT.GET.KV_{bucket}.> (replicas 1) or
+ * $JS.API.STREAM.MSG.GET.KV_{bucket} (more), and its own
+ * $KV.{bucket}.status.*.*.{host}.*, $KV.{response bucket}.*.{host},
+ * $KV.{registry bucket}.{host}.
+ *
+ * All functions may be called from every thread; a call waits at most
+ * JETSTREAM_TIMEOUT_MS for each answer.
+ */
+#ifndef OSAPI_LIB_STORE_H
+#define OSAPI_LIB_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/broker.h"
+#include "lib/config.h"
+#include "lib/error.h"
+#include "lib/job.h"
+
+#define STORE_CHANGES_PREFIX   "osapi.changes." /* + bucket + "." + key */
+#define STORE_SIGNATURE_HEADER "Osapi-Signature"
+#define STORE_RETRY_MS         2000   /* of store_job_create, in all */
+#define STORE_DUPLICATES_MS    600000 /* in which a Nats-Msg-Id is known */
+#define STORE_OVERTAKE_MS      10000  /* by which a job may come later */
+
+struct store;
+
+/* Keeps `broker` and `config`, which outlive it.  No traffic. */
+enum err store_new(struct broker *broker, const struct config *config,
+		   struct store **store, struct err_info *info);
+void store_free(struct store *store);
+
+/*
+ * Creates what is missing and updates what differs: buckets, streams, the
+ * shared `_any` consumers (one a lane).  For the API, at start; may run in
+ * several processes at the same time.  A refusal by NATS is ERR_INVALID and
+ * says what was refused.
+ */
+enum err store_provision(struct store *store, struct err_info *info);
+
+/* Whether everything that store_provision makes is there (for a worker that
+ * starts before the API): ERR_NOT_FOUND names what is missing. */
+enum err store_provisioned(struct store *store, struct err_info *info);
+
+/*
+ * A durable's configuration with the limits of job.consumer, for
+ * jetstream_consumer_ensure on store_jobs_stream: explicit acks, delivering
+ * from the beginning (`only_new`: from now on).  No back_off is given to the server:
+ * it would replace ack_wait by its first value and knows only
+ * expiry, not a nak; a worker naks with the delay of job.consumer.back_off.
+ * `inactive_ms` 0: kept for ever, else the server removes it when nobody has
+ * asked it for that long.  The caller owns the object; NULL: out of memory.
+ */
+json_t *store_consumer_config(const struct store *store, const char *durable,
+			      const char *filter, bool only_new,
+			      int64_t inactive_ms);
+
+/*
+ * Stores the job and its notification; one round trip.  `text` are the octets
+ * that were signed, `signature` goes into STORE_SIGNATURE_HEADER.
+ * *revision is the KV sequence.  Both are tried again for STORE_RETRY_MS
+ * while NATS has no leader, and for 1 s while a lost connection comes back;
+ * neither is stored twice (the key must not exist, Nats-Msg-Id).
+ * ERR_EXISTS when the id is taken, by a deleted job too; ERR_BUSY when the store is
+ * full, ERR_UNAVAILABLE: nothing was stored.  ERR_UNKNOWN_OUTCOME: the job may have been
+ * stored, with or without its notification; the same call again is safe, and
+ * so is store_job_notify for a job that is there.
+ */
+enum err store_job_create(struct store *store, const struct job *job,
+			  const char *text, size_t size, const char *signature,
+			  uint64_t *revision, struct err_info *info);
+
+/* Publishes the notification of a stored job again, with the same Nats-Msg-Id.
+ * *duplicate tells whether the server had it; it remembers them for
+ * STORE_DUPLICATES_MS (or job.stream.max_age when that is shorter). */
+enum err store_job_notify(struct store *store, const struct job *job,
+			  bool *duplicate, struct err_info *info);
+
+/*
+ * Reads one job with its signature; what was acknowledged is seen. *text and *signature are the caller's to free,
+ * *signature is "" where the header is missing. ERR_NOT_FOUND: never stored or
+ * expired, ERR_GONE: deleted.
+ */
+enum err store_job_read(struct store *store, const char *id, char **text,
+			size_t *size, char **signature, uint64_t *revision,
+			struct err_info *info);
+
+/* Marks the job as deleted (a marker in its place, which followers see), then
+ * removes its events and responses.  ERR_NOT_FOUND: never was or was deleted.  Works on a full store. */
+enum err store_job_delete(struct store *store, const char *id,
+			  struct err_info *info);
+
+/* Appends one event; the same event (same unix_nano) twice is stored once. */
+enum err store_event_append(struct store *store, const struct event *event,
+			    struct err_info *info);
+
+/*
+ * Writes a host's result, then its completed or failed event, in this order
+ * and both acknowledged.  The same call again is safe (ERR_OK).  ERR_EXISTS:
+ * another result of this host is there; it stands and nothing was written.
+ */
+enum err store_response_write(struct store *store,
+			      const struct response *response,
+			      const struct event *event, struct err_info *info);
+
+/* Reads one host's result; ERR_NOT_FOUND.  On success response_release is due. */
+enum err store_response_read(struct store *store, const char *id,
+			     const char *host, struct response *response,
+			     struct err_info *info);
+
+/* Calls `each` for every stored event of one job, oldest first; it returns
+ * false to stop.  Costs a listing of the keys and a read an event: for the CLI and for
+ * repair, not for requests. */
+enum err store_events_each(struct store *store, const char *id,
+			   bool (*each)(const struct event *event, void *arg),
+			   void *arg, struct err_info *info);
+
+/* Writes this host's heartbeat.  `previous` is the sequence of its last one (0:
+ * must not exist or have been deleted); ERR_CONFLICT when somebody else wrote in between.
+ * *sequence is the new one. */
+enum err store_heartbeat_write(struct store *store,
+			       const struct heartbeat *heartbeat,
+			       uint64_t previous, uint64_t *sequence,
+			       struct err_info *info);
+
+/* Reads a host's heartbeat and its sequence; ERR_NOT_FOUND. */
+enum err store_heartbeat_read(struct store *store, const char *host,
+			      struct heartbeat *heartbeat, uint64_t *sequence,
+			      struct err_info *info);
+
+/* Removes this host's heartbeat at a clean stop. */
+enum err store_heartbeat_delete(struct store *store, const char *host,
+				struct err_info *info);
+
+/* Names derived from the configuration; valid as long as the store. */
+const char *store_jobs_stream(const struct store *store);
+const char *store_subject_prefix(const struct store *store);
+/* The shared durable of a lane. */
+const char *store_any_consumer(const struct store *store, enum job_lane lane);
+struct broker *store_broker(const struct store *store);
+
+/* One round trip to JetStream's leader of the job bucket: readiness.  */
+enum err store_ping(struct store *store, int64_t timeout_ms,
+		    struct err_info *info);
+
+#endif

@@ -1,0 +1,341 @@
+/*
+ * lib/store_record.c: events, responses and heartbeats in the job store.
+ *
+ * Each is one key and one document.  An event's and a response's key must not
+ * exist when it is written, which makes writing one twice harmless.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/json.h"
+#include "lib/store_layout.h"
+
+/* Writes a key that must have this sequence (0: not exist). */
+static enum err
+put_at(struct store *store, const char *key, const char *text, size_t size,
+       uint64_t previous, struct jetstream_ack *ack, struct err_info *info)
+{
+	char expected[24];
+	const struct store_header headers[] = {
+	    {"Nats-Expected-Last-Subject-Sequence", expected},
+	    {NULL, NULL},
+	};
+
+	(void)snprintf(expected, sizeof(expected), "%llu",
+		       (unsigned long long)previous);
+	return store_put(store, key, text, size, headers, ack, info);
+}
+
+/* ---- events ---- */
+
+enum err
+store_event_append(struct store *store, const struct event *event,
+		   struct err_info *info)
+{
+	char host[SUBJECT_HOST_MAX + 1];
+	char key[STORE_KEY_SIZE];
+	struct jetstream_ack ack;
+	char *text = NULL;
+	size_t size = 0;
+	enum err result = event_encode(event, &text, &size);
+
+	if (result != ERR_OK)
+		return err_set(info, result, "event of job %s: %s",
+			       event->job_id, err_text(result));
+	(void)store_key(store->queue, key, "status.%s.%s.%s.%lld",
+			event->job_id, job_event_text(event->event),
+			subject_host_token(event->hostname, host),
+			(long long)event->unix_nano);
+	result = put_at(store, key, text, size, 0, &ack, info);
+	free(text);
+	return result == ERR_CONFLICT ? ERR_OK : result;
+}
+
+struct stored_event {
+	uint64_t sequence;
+	struct event event;
+};
+
+static int
+compare_events(const void *left, const void *right)
+{
+	const struct stored_event *a = left;
+	const struct stored_event *b = right;
+
+	return (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+/* The subjects below a subject, as an object whose keys they are. */
+static enum err
+list_subjects(struct store *store, const char *stream, const char *filter,
+	      json_t **reply, const json_t **subjects, struct err_info *info)
+{
+	json_auto_t *body = json_pack("{s:s}", "subjects_filter", filter);
+	char what[STORE_STREAM_SIZE + 32];
+	enum err result;
+
+	if (body == NULL)
+		return err_set(info, ERR_NO_MEMORY, "no memory");
+	(void)snprintf(what, sizeof(what), "STREAM.INFO.%s", stream);
+	result = jetstream_api(store->broker, what, body, JETSTREAM_TIMEOUT_MS,
+			       reply, info);
+	if (result == ERR_OK)
+		*subjects = json_object_get(json_object_get(*reply, "state"),
+					    "subjects");
+	return result;
+}
+
+static enum err
+read_event(struct store *store, const char *subject, struct stored_event *event,
+	   struct err_info *info)
+{
+	natsMsg *message = NULL;
+	enum err result;
+
+	result = jetstream_last(store->broker, store->queue, subject,
+				store->read, &message, &event->sequence, info);
+	if (result != ERR_OK)
+		return result;
+	result = event_decode(natsMsg_GetData(message),
+			      (size_t)natsMsg_GetDataLength(message),
+			      &event->event, info);
+	natsMsg_Destroy(message);
+	if (result != ERR_OK)
+		return err_prefix(info, result, "%s", subject);
+	return ERR_OK;
+}
+
+/* Reads all that are listed; those that expired meanwhile are left out. */
+static enum err
+read_events(struct store *store, const json_t *subjects,
+	    struct stored_event *events, size_t *count, struct err_info *info)
+{
+	json_t *object = (json_t *)(uintptr_t)subjects;
+	enum err result = ERR_OK;
+
+	*count = 0;
+	for (void *at = json_object_iter(object); at != NULL;
+	     at = json_object_iter_next(object, at)) {
+		result = read_event(store, json_object_iter_key(at),
+				    &events[*count], info);
+		if (result == ERR_OK)
+			(*count)++;
+		else if (result != ERR_NOT_FOUND)
+			return result;
+	}
+	qsort(events, *count, sizeof(*events), compare_events);
+	return ERR_OK;
+}
+
+enum err
+store_events_each(struct store *store, const char *id,
+		  bool (*each)(const struct event *event, void *arg), void *arg,
+		  struct err_info *info)
+{
+	struct stored_event *events = NULL;
+	const json_t *subjects = NULL;
+	json_auto_t *reply = NULL;
+	char filter[STORE_KEY_SIZE];
+	size_t count = 0;
+	enum err result;
+
+	(void)store_key(store->queue, filter, "status.%s.>", id);
+	result =
+	    list_subjects(store, store->queue, filter, &reply, &subjects, info);
+	if (result != ERR_OK || json_object_size(subjects) == 0)
+		return result;
+	events = calloc(json_object_size(subjects), sizeof(*events));
+	if (events == NULL)
+		return err_set(info, ERR_NO_MEMORY, "job %s: no memory", id);
+	result = read_events(store, subjects, events, &count, info);
+	for (size_t i = 0; result == ERR_OK && i < count; i++)
+		if (!each(&events[i].event, arg))
+			break;
+	free(events);
+	return result;
+}
+
+/* ---- responses ---- */
+
+static char *
+response_key(const struct store *store, const char *id, const char *host,
+	     char buf[static STORE_KEY_SIZE])
+{
+	char token[SUBJECT_HOST_MAX + 1];
+
+	return store_key(store->responses, buf, "%s.%s", id,
+			 subject_host_token(host, token));
+}
+
+/* The response that is there already: this one, or another? */
+static enum err
+compare_stored(struct store *store, const char *key, const char *text,
+	       size_t size, struct err_info *info)
+{
+	natsMsg *message = NULL;
+	bool same;
+	enum err result = jetstream_last(store->broker, store->responses, key,
+					 store->read, &message, NULL, info);
+
+	if (result != ERR_OK)
+		return result;
+	same = size == (size_t)natsMsg_GetDataLength(message) &&
+	       memcmp(text, natsMsg_GetData(message), size) == 0;
+	natsMsg_Destroy(message);
+	if (!same)
+		return err_set(info, ERR_EXISTS, "%s: another result is there",
+			       key);
+	return ERR_OK;
+}
+
+enum err
+store_response_write(struct store *store, const struct response *response,
+		     const struct event *event, struct err_info *info)
+{
+	char key[STORE_KEY_SIZE];
+	struct jetstream_ack ack;
+	char *text = NULL;
+	size_t size = 0;
+	enum err result = response_encode(response, &text, &size);
+
+	if (result != ERR_OK)
+		return err_set(info, result, "result of job %s: %s",
+			       response->job_id, err_text(result));
+	(void)response_key(store, response->job_id, response->hostname, key);
+	result = put_at(store, key, text, size, 0, &ack, info);
+	if (result == ERR_CONFLICT)
+		result = compare_stored(store, key, text, size, info);
+	free(text);
+	if (result != ERR_OK)
+		return result;
+	return store_event_append(store, event, info);
+}
+
+enum err
+store_response_read(struct store *store, const char *id, const char *host,
+		    struct response *response, struct err_info *info)
+{
+	char key[STORE_KEY_SIZE];
+	natsMsg *message = NULL;
+	enum err result;
+
+	(void)response_key(store, id, host, key);
+	result = jetstream_last(store->broker, store->responses, key,
+				store->read, &message, NULL, info);
+	if (result != ERR_OK)
+		return result;
+	result = response_decode(natsMsg_GetData(message),
+				 (size_t)natsMsg_GetDataLength(message),
+				 response, info);
+	natsMsg_Destroy(message);
+	if (result != ERR_OK)
+		return err_prefix(info, result, "%s", key);
+	return ERR_OK;
+}
+
+/* ---- heartbeats ---- */
+
+static char *
+heartbeat_key(const struct store *store, const char *host,
+	      char buf[static STORE_KEY_SIZE])
+{
+	char token[SUBJECT_HOST_MAX + 1];
+
+	return store_key(store->registry, buf, "%s",
+			 subject_host_token(host, token));
+}
+
+/* The sequence of a deletion marker; ERR_CONFLICT: there is a heartbeat. */
+static enum err
+find_marker(struct store *store, const char *key, uint64_t *sequence,
+	    struct err_info *info)
+{
+	natsMsg *message = NULL;
+	bool marker;
+	enum err result = jetstream_last(store->broker, store->registry, key,
+					 store->read, &message, sequence, info);
+
+	if (result == ERR_NOT_FOUND) {
+		*sequence = 0;
+		return ERR_OK;
+	}
+	if (result != ERR_OK)
+		return result;
+	marker = store_is_marker(message);
+	natsMsg_Destroy(message);
+	return marker
+		   ? ERR_OK
+		   : err_set(info, ERR_CONFLICT,
+			     "%s: another worker reports for this host", key);
+}
+
+enum err
+store_heartbeat_write(struct store *store, const struct heartbeat *heartbeat,
+		      uint64_t previous, uint64_t *sequence,
+		      struct err_info *info)
+{
+	struct jetstream_ack ack = {.sequence = 0};
+	char key[STORE_KEY_SIZE];
+	char *text = NULL;
+	size_t size = 0;
+	enum err result = heartbeat_encode(heartbeat, &text, &size);
+
+	if (result != ERR_OK)
+		return err_set(info, result, "heartbeat: %s", err_text(result));
+	(void)heartbeat_key(store, heartbeat->hostname, key);
+	result = put_at(store, key, text, size, previous, &ack, info);
+	if (result == ERR_CONFLICT && previous == 0) {
+		result = find_marker(store, key, &previous, info);
+		if (result == ERR_OK)
+			result = put_at(store, key, text, size, previous, &ack,
+					info);
+	}
+	free(text);
+	if (result == ERR_OK)
+		*sequence = ack.sequence;
+	return result;
+}
+
+enum err
+store_heartbeat_read(struct store *store, const char *host,
+		     struct heartbeat *heartbeat, uint64_t *sequence,
+		     struct err_info *info)
+{
+	char key[STORE_KEY_SIZE];
+	natsMsg *message = NULL;
+	uint64_t at = 0;
+	enum err result;
+
+	(void)heartbeat_key(store, host, key);
+	result = jetstream_last(store->broker, store->registry, key,
+				store->read, &message, &at, info);
+	if (result != ERR_OK)
+		return result;
+	if (store_is_marker(message))
+		result = err_set(info, ERR_NOT_FOUND, "%s: went away", host);
+	else
+		result = heartbeat_decode(
+		    natsMsg_GetData(message),
+		    (size_t)natsMsg_GetDataLength(message), heartbeat, info);
+	natsMsg_Destroy(message);
+	if (result == ERR_OK)
+		*sequence = at;
+	return result;
+}
+
+enum err
+store_heartbeat_delete(struct store *store, const char *host,
+		       struct err_info *info)
+{
+	const struct store_header headers[] = {
+	    {"KV-Operation", "PURGE"},
+	    {"Nats-Rollup", "sub"},
+	    {NULL, NULL},
+	};
+	char key[STORE_KEY_SIZE];
+	struct jetstream_ack ack;
+
+	return store_put(store, heartbeat_key(store, host, key), "", 0, headers,
+			 &ack, info);
+}

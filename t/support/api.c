@@ -1,0 +1,285 @@
+/* t/support/api.c: a real pool of responders for one test. */
+#include "t/support/api.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi/listener.h"
+#include "fcgi/pool.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/signature.h"
+#include "t/support/fastcgi.h"
+
+#define PATH_SIZE 1200
+#define LIMIT_MS  60000
+#define LOG_MAX	  (16 * 1024 * 1024)
+
+struct api {
+	pid_t pid;
+	char directory[1024];
+	char socket[PATH_SIZE];
+	char config[PATH_SIZE];
+	char log[PATH_SIZE];
+};
+
+static void
+fail(const char *what, const char *why)
+{
+	fprintf(stderr, "api: %s: %s\n", what, why);
+	exit(EXIT_FAILURE);
+}
+
+static void
+write_config(const struct api *api, int nats_port, int processes,
+	     const char *extra)
+{
+	FILE *f = fopen(api->config, "w");
+
+	if (!f)
+		fail(api->config, strerror(errno));
+	fprintf(f,
+		"api.server.fcgi.socket: %s\n"
+		"api.server.fcgi.processes: %d\n"
+		"api.server.fcgi.threads: 4\n"
+		"api.server.fcgi.max_waiters: 64\n"
+		"api.server.nats.host: 127.0.0.1\n"
+		"api.server.nats.port: %d\n"
+		"api.server.security.signing_key: \"%s\"\n"
+		"api.server.security.job_signing_key_file: %s/job.pem\n%s",
+		api->socket, processes, nats_port, API_KEY, api->directory,
+		extra ? extra : "");
+	fclose(f);
+}
+
+/* As osapi-fcgi's main does. */
+static void
+run(const struct api *api)
+{
+	struct pool_options options = {.config_path = api->config};
+	struct pool_setup setup;
+	struct err_info info = {""};
+	bool passed;
+	int fd, code;
+
+	/* It ends with the test, however that ends. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	fd = open(api->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		_exit(EXIT_FAILURE);
+	pool_block_signals();
+	if (spec_load(&options.spec, &info) ||
+	    pool_setup_load(&options, &setup, &info) ||
+	    listener_open(api->socket, &options.listen_fd, &passed, &info)) {
+		fprintf(stderr, "%s\n", info.text);
+		_exit(EXIT_FAILURE);
+	}
+	code = pool_run(&options, &setup);
+	listener_close(options.listen_fd, api->socket, passed);
+	spec_free(options.spec);
+	_exit(code);
+}
+
+static void
+await_socket(const struct api *api)
+{
+	int64_t until = clock_mono_ms() + LIMIT_MS;
+	struct stat st;
+
+	while (stat(api->socket, &st) < 0) {
+		if (waitpid(api->pid, NULL, WNOHANG) == api->pid ||
+		    clock_mono_ms() > until)
+			fail("does not start, see", api->log);
+		poll(NULL, 0, 5);
+	}
+}
+
+struct api *
+api_start(const char *directory, const char *name, int nats_port,
+	  int processes, const char *extra)
+{
+	struct api *api = calloc(1, sizeof(*api));
+	char key[PATH_SIZE], public[PATH_SIZE];
+	struct err_info info = {""};
+
+	if (!api)
+		fail("start", "out of memory");
+	snprintf(api->directory, sizeof(api->directory), "%s/%s", directory,
+		 name);
+	if (mkdir(api->directory, 0700) < 0)
+		fail(api->directory, strerror(errno));
+	snprintf(api->socket, sizeof(api->socket), "%s/socket",
+		 api->directory);
+	snprintf(api->config, sizeof(api->config), "%s/osapi.yaml",
+		 api->directory);
+	snprintf(api->log, sizeof(api->log), "%s/log", api->directory);
+	snprintf(key, sizeof(key), "%s/job.pem", api->directory);
+	snprintf(public, sizeof(public), "%s/job.pub", api->directory);
+	if (signature_generate(key, public, &info))
+		fail("key", info.text);
+	write_config(api, nats_port, processes, extra);
+	fflush(NULL);
+	api->pid = fork();
+	if (api->pid < 0)
+		fail("fork", strerror(errno));
+	if (api->pid == 0)
+		run(api);
+	await_socket(api);
+	return api;
+}
+
+int
+api_stop(struct api *api)
+{
+	int status = 0;
+
+	if (!api->pid)
+		return -1;
+	kill(api->pid, SIGTERM);
+	while (waitpid(api->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	api->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void
+api_free(struct api *api)
+{
+	if (!api)
+		return;
+	if (api->pid) {
+		kill(api->pid, SIGKILL);
+		waitpid(api->pid, NULL, 0);
+	}
+	free(api);
+}
+
+const char *
+api_socket(const struct api *api)
+{
+	return api->socket;
+}
+
+pid_t
+api_pid(const struct api *api)
+{
+	return api->pid;
+}
+
+const char *
+api_config_path(const struct api *api)
+{
+	return api->config;
+}
+
+const char *
+api_log_path(const struct api *api)
+{
+	return api->log;
+}
+
+static int
+occurrences(const struct api *api, const char *text)
+{
+	char *log = NULL;
+	size_t size;
+	int n = 0;
+
+	if (file_read(api->log, LOG_MAX, &log, &size, NULL))
+		return 0;
+	for (const char *p = log; (p = strstr(p, text)) != NULL; p++)
+		n++;
+	free(log);
+	return n;
+}
+
+bool
+api_log_has(const struct api *api, const char *text, int times)
+{
+	int64_t until = clock_mono_ms() + LIMIT_MS;
+
+	while (occurrences(api, text) < times) {
+		if (clock_mono_ms() > until)
+			return false;
+		poll(NULL, 0, 5);
+	}
+	return true;
+}
+
+bool
+api_wait_ready(const struct api *api)
+{
+	struct fastcgi_call call = {.method = "GET", .uri = "/health/ready"};
+	int64_t until = clock_mono_ms() + LIMIT_MS;
+	struct fastcgi_answer answer;
+	int status = 0;
+
+	while (status != 200 && clock_mono_ms() < until) {
+		fastcgi_ask(api->socket, &call, &answer);
+		status = answer.status;
+		fastcgi_answer_free(&answer);
+		if (status != 200)
+			poll(NULL, 0, 5);
+	}
+	return status == 200;
+}
+
+const char *
+api_token(enum role role)
+{
+	static char text[4][1024];
+	int64_t now = time(NULL);
+	struct err_info info = {""};
+	char *token;
+
+	if (token_issue(API_KEY, strlen(API_KEY), role, "alice", now,
+			now + 3600, &token, &info))
+		fail("token", info.text);
+	snprintf(text[role], sizeof(text[role]), "%s", token);
+	free(token);
+	return text[role];
+}
+
+static pid_t
+parent_of(const char *pid)
+{
+	char path[300], *text = NULL, *end;
+	pid_t parent = 0;
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	if (file_read(path, 4096, &text, &size, NULL))
+		return 0;
+	end = strrchr(text, ')');
+	if (end && strlen(end) > 4)
+		parent = (pid_t)strtol(end + 4, NULL, 10);
+	free(text);
+	return parent;
+}
+
+int
+api_responders(const struct api *api, pid_t *pids, int max)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	int n = 0;
+
+	while (proc && n < max && (entry = readdir(proc)) != NULL)
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		    parent_of(entry->d_name) == api->pid)
+			pids[n++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	if (proc)
+		closedir(proc);
+	return n;
+}
