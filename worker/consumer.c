@@ -1,0 +1,610 @@
+/*
+ * worker/consumer.c: see the header.
+ *
+ *   missing --> ready --> asked --> ready ...
+ *      ^______________________|  (lost: silent, deleted, reconnected)
+ *
+ * One thread makes consumers and asks; the inbox's handler only enqueues (in
+ * the runner, or here what must be handed back).  The mutex guards what both
+ * touch; nothing is sent under it.
+ */
+#include "worker/consumer.h"
+
+#include <openssl/evp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "lib/jetstream.h"
+#include "lib/log.h"
+#include "worker/runner.h"
+
+#define NAME_SIZE       256
+#define NAME_HOST_MAX   64 /* of the host's token in a name */
+#define NAME_HASH_BYTES 12
+#define CONSUMERS_MAX   256
+#define RETURNED_MAX    1024
+#define IDLE_MIN_MS     (INT64_C(72) * 3600 * 1000) /* inactive_threshold */
+#define RETRY_MIN_MS    250
+#define RETRY_MAX_MS    10000
+#define RETURN_OWN_MS   1000 /* nobody else could do it */
+
+/* How long a request stands, and how often the server says that it does. A
+ * shared one is short: the worker may get busy meanwhile. */
+struct pace {
+	int64_t expires_ms;
+	int64_t heartbeat_ms;
+};
+static const struct pace pace_shared = {5000, 2000};
+static const struct pace pace_own = {20000, 6000};
+
+enum state { STATE_MISSING, STATE_READY, STATE_ASKED };
+
+struct consumer {
+	char name[NAME_SIZE];
+	char filter[SUBJECT_SIZE];
+	enum job_lane lane;
+	bool shared;
+	const struct pace *pace;
+	enum state state;
+	uint64_t request; /* number of the last one */
+	int open;         /* messages that it may still bring */
+	uint64_t behind;  /* messages that waited behind the last one */
+	int64_t heard_ms; /* monotonic: last sign of it */
+	int64_t ends_ms;  /* monotonic: of the request */
+	int64_t retry_ms; /* monotonic: not made before */
+	int64_t delay_ms; /* until the retry after that */
+	bool complained;
+};
+
+struct returned {
+	natsMsg *message;
+	bool shared;
+};
+
+struct consumers {
+	struct worker *worker;
+	char inbox[128];
+	struct broker_subscription *subscription;
+	pthread_t thread;
+	bool thread_runs;
+	uint64_t reconnects;  /* of the thread */
+	pthread_mutex_t lock; /* all below */
+	size_t count;
+	struct consumer *items; /* fixed: name, filter, lane, shared, pace */
+	struct returned returned[RETURNED_MAX];
+	size_t returned_count;
+	bool stopping;
+};
+
+/* ---- what there is to hear ---- */
+
+/* "worker-{host}-{hash}": unique for host and filter, of any length. */
+static void
+name_own(struct consumer *c, const char *host)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+	char token[SUBJECT_HOST_MAX + 1];
+	char text[SUBJECT_HOST_MAX + SUBJECT_SIZE + 2];
+	unsigned size;
+	int length;
+	size_t i;
+
+	subject_host_token(host, token);
+	length = snprintf(text, sizeof(text), "%s %s", token, c->filter);
+	if (EVP_Digest(text, (size_t)length, digest, &size, EVP_sha256(),
+		       NULL) != 1)
+		abort();
+	length = snprintf(c->name, sizeof(c->name), "worker-%.*s-",
+			  NAME_HOST_MAX, token);
+	for (i = 0; i < NAME_HASH_BYTES; i++)
+		length +=
+		    snprintf(c->name + length, sizeof(c->name) - (size_t)length,
+			     "%02x", digest[i]);
+}
+
+static enum err
+add(struct consumers *consumers, const struct target *target,
+    struct err_info *info)
+{
+	const struct worker *w = consumers->worker;
+	const enum job_lane lanes[] = {JOB_LIVE, JOB_BATCH};
+	size_t i;
+
+	for (i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++) {
+		struct consumer *c = &consumers->items[consumers->count];
+
+		if (consumers->count == CONSUMERS_MAX)
+			return err_set(info, ERR_INVALID,
+				       "job.worker.labels: more than %d "
+				       "subjects to hear",
+				       CONSUMERS_MAX);
+		c->lane = lanes[i];
+		c->shared = target->kind == TARGET_ANY;
+		c->pace = c->shared ? &pace_shared : &pace_own;
+		c->delay_ms = RETRY_MIN_MS;
+		if (subject_filter(store_subject_prefix(w->store), c->lane,
+				   target, c->filter) != ERR_OK)
+			return err_set(info, ERR_INVALID,
+				       "job.worker.labels: %s: too long",
+				       target->key);
+		if (c->shared)
+			snprintf(c->name, sizeof(c->name), "%s",
+				 store_any_consumer(w->store, c->lane));
+		else
+			name_own(c, w->hostname);
+		consumers->count++;
+	}
+	return ERR_OK;
+}
+
+/* "web.dev.x" is heard as "web", "web.dev" and "web.dev.x". */
+static enum err
+add_label(struct consumers *consumers, const char *key, const char *value,
+	  struct err_info *info)
+{
+	struct target target = {.kind = TARGET_LABEL};
+	size_t length = 0;
+	enum err err = ERR_OK;
+
+	snprintf(target.key, sizeof(target.key), "%s", key);
+	while (err == ERR_OK && length < strlen(value)) {
+		length += strcspn(value + length, ".");
+		snprintf(target.value, sizeof(target.value), "%.*s",
+			 (int)length, value);
+		err = add(consumers, &target, info);
+		length++;
+	}
+	return err;
+}
+
+static enum err
+add_all(struct consumers *consumers, struct err_info *info)
+{
+	const struct worker *w = consumers->worker;
+	const struct config_map *labels = &w->config->job.worker.labels;
+	struct target target = {.kind = TARGET_HOST};
+	enum err err;
+	size_t i;
+
+	snprintf(target.host, sizeof(target.host), "%s", w->hostname);
+	err = add(consumers, &target, info);
+	target = (struct target){.kind = TARGET_ALL};
+	if (err == ERR_OK)
+		err = add(consumers, &target, info);
+	target = (struct target){.kind = TARGET_ANY};
+	if (err == ERR_OK)
+		err = add(consumers, &target, info);
+	for (i = 0; err == ERR_OK && i < labels->count; i++)
+		err = add_label(consumers, labels->keys[i], labels->values[i],
+				info);
+	return err;
+}
+
+/* ---- making them ---- */
+
+/* Long after nothing of the stream is left that it could have missed. */
+static int64_t
+idle_ms(const struct config *config)
+{
+	return config->job.stream.max_age_ms > IDLE_MIN_MS
+		   ? config->job.stream.max_age_ms
+		   : IDLE_MIN_MS;
+}
+
+static enum err
+make(struct consumers *consumers, const struct consumer *c,
+     struct err_info *info)
+{
+	const struct worker *w = consumers->worker;
+	const char *stream = store_jobs_stream(w->store);
+	json_auto_t *reply = NULL;
+	json_auto_t *config = NULL;
+	char what[2 * NAME_SIZE];
+
+	if (c->shared) {
+		snprintf(what, sizeof(what), "CONSUMER.INFO.%s.%s", stream,
+			 c->name);
+		return jetstream_api(w->broker, what, NULL,
+				     JETSTREAM_TIMEOUT_MS, &reply, info);
+	}
+	config = store_consumer_config(w->store, c->name, c->filter, true,
+				       idle_ms(w->config));
+	if (!config)
+		return err_set(info, ERR_NO_MEMORY, "out of memory");
+	return jetstream_consumer_ensure(w->broker, stream, config, info);
+}
+
+static void
+made(struct consumers *consumers, struct consumer *c, enum err err,
+     const struct err_info *info)
+{
+	bool complain = false;
+
+	pthread_mutex_lock(&consumers->lock);
+	if (err == ERR_OK) {
+		c->state = STATE_READY;
+		c->delay_ms = RETRY_MIN_MS;
+		c->complained = false;
+	} else {
+		complain = !c->complained;
+		c->complained = true;
+		c->retry_ms = clock_mono_ms() + c->delay_ms;
+		c->delay_ms *= c->delay_ms < RETRY_MAX_MS ? 2 : 1;
+	}
+	pthread_mutex_unlock(&consumers->lock);
+	if (complain)
+		log_warning(
+		    "consumer not there, trying on", LOG_S("consumer", c->name),
+		    LOG_S("filter", c->filter), LOG_S("error", info->text),
+		    LOG_S("code", err_name(err)));
+}
+
+/* ---- asking ---- */
+
+static void
+ask(struct consumers *consumers, size_t i, int batch)
+{
+	const struct worker *w = consumers->worker;
+	struct consumer *c = &consumers->items[i];
+	int64_t now_ms = clock_mono_ms();
+	struct err_info info = {""};
+	char reply[sizeof(consumers->inbox) + 48];
+	enum err err;
+
+	pthread_mutex_lock(&consumers->lock);
+	c->request++;
+	c->open = batch;
+	c->heard_ms = now_ms;
+	c->ends_ms = now_ms + c->pace->expires_ms;
+	c->state = STATE_ASKED;
+	snprintf(reply, sizeof(reply), "%s.%zu.%llu", consumers->inbox, i,
+		 (unsigned long long)c->request);
+	pthread_mutex_unlock(&consumers->lock);
+	err = jetstream_pull(w->broker, store_jobs_stream(w->store), c->name,
+			     reply, batch, c->pace->expires_ms,
+			     c->pace->heartbeat_ms, &info);
+	if (err != ERR_OK)
+		made(consumers, c, err, &info);
+}
+
+/* An open request that is silent for longer than two of its heartbeats was
+ * lost, and perhaps its consumer with it. */
+static void
+age(struct consumer *c, int64_t now_ms)
+{
+	if (c->state != STATE_ASKED)
+		return;
+	if (c->open <= 0 || now_ms > c->ends_ms + c->pace->heartbeat_ms)
+		c->state = STATE_READY;
+	else if (now_ms > c->heard_ms + 2 * c->pace->heartbeat_ms +
+			      JETSTREAM_TIMEOUT_MS) {
+		c->state = STATE_MISSING;
+		c->retry_ms = now_ms;
+	}
+}
+
+/*
+ * A request for more than is there stays open, and brings work when the worker
+ * may be busy: of what all share, one is asked for unless more are known to
+ * wait.
+ */
+static void
+attend(struct consumers *consumers, size_t i, int64_t now_ms)
+{
+	struct consumer *c = &consumers->items[i];
+	struct err_info info = {""};
+	enum state state;
+	uint64_t behind;
+	bool due;
+	int batch;
+
+	pthread_mutex_lock(&consumers->lock);
+	age(c, now_ms);
+	due = c->state == STATE_MISSING && now_ms >= c->retry_ms;
+	pthread_mutex_unlock(&consumers->lock);
+	if (due) {
+		enum err err = make(consumers, c, &info);
+
+		made(consumers, c, err, &info);
+	}
+	pthread_mutex_lock(&consumers->lock);
+	state = c->state;
+	behind = c->behind;
+	pthread_mutex_unlock(&consumers->lock);
+	if (state != STATE_READY)
+		return;
+	batch = runner_free_slots(consumers->worker->runner, c->lane);
+	if (c->shared && behind < (uint64_t)batch)
+		batch = batch && !behind ? 1 : (int)behind;
+	if (batch)
+		ask(consumers, i, batch);
+}
+
+/* After a reconnect nobody knows what the server still has. */
+static void
+start_over(struct consumers *consumers)
+{
+	uint64_t reconnects = broker_reconnects(consumers->worker->broker);
+	size_t i;
+
+	if (reconnects == consumers->reconnects)
+		return;
+	consumers->reconnects = reconnects;
+	pthread_mutex_lock(&consumers->lock);
+	for (i = 0; i < consumers->count; i++) {
+		consumers->items[i].state = STATE_MISSING;
+		consumers->items[i].retry_ms = 0;
+		consumers->items[i].delay_ms = RETRY_MIN_MS;
+	}
+	pthread_mutex_unlock(&consumers->lock);
+}
+
+static void
+hand_back(struct consumers *consumers)
+{
+	for (;;) {
+		struct returned r = {NULL, false};
+
+		pthread_mutex_lock(&consumers->lock);
+		if (consumers->returned_count)
+			r = consumers->returned[--consumers->returned_count];
+		pthread_mutex_unlock(&consumers->lock);
+		if (!r.message)
+			return;
+		jetstream_nak(consumers->worker->broker,
+			      natsMsg_GetReply(r.message),
+			      r.shared ? 0 : RETURN_OWN_MS);
+		natsMsg_Destroy(r.message);
+	}
+}
+
+/* Milliseconds until something is due. */
+static int
+next_due(struct consumers *consumers, int64_t now_ms)
+{
+	int64_t due_ms = now_ms + JETSTREAM_TIMEOUT_MS;
+	size_t i;
+
+	pthread_mutex_lock(&consumers->lock);
+	for (i = 0; i < consumers->count; i++) {
+		const struct consumer *c = &consumers->items[i];
+
+		if (c->state == STATE_MISSING && c->retry_ms < due_ms)
+			due_ms = c->retry_ms;
+	}
+	pthread_mutex_unlock(&consumers->lock);
+	return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;
+}
+
+static bool
+stopping(struct consumers *consumers)
+{
+	bool is;
+
+	pthread_mutex_lock(&consumers->lock);
+	is = consumers->stopping;
+	pthread_mutex_unlock(&consumers->lock);
+	return is;
+}
+
+static void *
+consumers_main(void *arg)
+{
+	struct consumers *consumers = arg;
+	struct worker *w = consumers->worker;
+	struct pollfd wait = {.fd = w->pull_fd, .events = POLLIN};
+	eventfd_t count;
+	size_t i;
+
+	while (!stopping(consumers)) {
+		bool up = broker_connected(w->broker);
+
+		start_over(consumers);
+		hand_back(consumers);
+		for (i = 0; up && i < consumers->count; i++)
+			attend(consumers, i, clock_mono_ms());
+		poll(&wait, 1,
+		     up ? next_due(consumers, clock_mono_ms())
+			: JETSTREAM_TIMEOUT_MS);
+		eventfd_read(w->pull_fd, &count);
+	}
+	hand_back(consumers);
+	return NULL;
+}
+
+/* ---- what comes (on a thread of nats.c) ---- */
+
+/* The consumer that a delivered message's reply subject names. */
+static struct consumer *
+find_sender(struct consumers *consumers, const char *reply)
+{
+	const char *tokens[12] = {NULL};
+	const char *name;
+	size_t count = 0;
+	size_t i;
+
+	while (reply && count < 12) {
+		tokens[count++] = reply;
+		reply = strchr(reply, '.');
+		reply += !!reply;
+	}
+	/* $JS.ACK.{stream}.{consumer}... or
+	 * $JS.ACK.{domain}.{account}.{stream}.{consumer}... */
+	if (count < 9)
+		return NULL;
+	name = count == 9 ? tokens[3] : tokens[5];
+	for (i = 0; i < consumers->count; i++) {
+		struct consumer *c = &consumers->items[i];
+		size_t length = strlen(c->name);
+
+		if (strncmp(name, c->name, length) == 0 && name[length] == '.')
+			return c;
+	}
+	return NULL;
+}
+
+/* A status of our last request ends it, the heartbeat (100) apart. */
+static void
+take_status(struct consumers *consumers, const char *subject, int status)
+{
+	const char *text = subject + strlen(consumers->inbox);
+	struct consumer *c;
+	unsigned long long request;
+	size_t i;
+
+	if (sscanf(text, ".%zu.%llu", &i, &request) != 2 ||
+	    i >= consumers->count)
+		return;
+	c = &consumers->items[i];
+	if (c->request != request || c->state != STATE_ASKED)
+		return;
+	c->heard_ms = clock_mono_ms();
+	if (status == 100)
+		return;
+	c->open = 0;
+	c->behind = 0;
+	if (status == 404 || status == 408) {
+		c->state = STATE_READY;
+		return;
+	}
+	c->state = STATE_MISSING;
+	c->retry_ms = c->heard_ms + c->delay_ms;
+}
+
+static void
+give_back(struct consumers *consumers, natsMsg *message, bool shared)
+{
+	bool kept = false;
+
+	pthread_mutex_lock(&consumers->lock);
+	if (consumers->returned_count < RETURNED_MAX) {
+		consumers->returned[consumers->returned_count++] =
+		    (struct returned){message, shared};
+		kept = true;
+	}
+	pthread_mutex_unlock(&consumers->lock);
+	if (kept)
+		return;
+	log_error("notification dropped, the server delivers it again",
+		  LOG_S("subject", natsMsg_GetSubject(message)));
+	natsMsg_Destroy(message);
+}
+
+static void
+receive(natsMsg *message, void *arg)
+{
+	struct consumers *consumers = arg;
+	int status = jetstream_status(message);
+	struct consumer *c = NULL;
+	enum job_lane lane = JOB_BATCH;
+	struct jetstream_meta meta = {.pending = 0};
+	bool shared = false;
+
+	if (!status)
+		jetstream_meta(message, &meta);
+	pthread_mutex_lock(&consumers->lock);
+	if (status)
+		take_status(consumers, natsMsg_GetSubject(message), status);
+	else
+		c = find_sender(consumers, natsMsg_GetReply(message));
+	if (c) {
+		lane = c->lane;
+		shared = c->shared;
+		c->open--;
+		c->behind = meta.pending;
+		c->heard_ms = clock_mono_ms();
+	}
+	pthread_mutex_unlock(&consumers->lock);
+	if (!c) {
+		if (!status)
+			log_warning(
+			    "message of no consumer of ours, dropped",
+			    LOG_S("subject", natsMsg_GetSubject(message)));
+		natsMsg_Destroy(message);
+	} else if (runner_offer(consumers->worker->runner, message, lane,
+				shared) == RUNNER_FULL) {
+		give_back(consumers, message, shared);
+	}
+	eventfd_write(consumers->worker->pull_fd, 1);
+}
+
+/* ---- life ---- */
+
+enum err
+consumers_new(struct worker *worker, struct consumers **consumers,
+	      struct err_info *info)
+{
+	struct consumers *c = calloc(1, sizeof(*c));
+	char wildcard[sizeof(c->inbox) + 2];
+	enum err err;
+
+	if (!c)
+		return err_set(info, ERR_NO_MEMORY, "out of memory");
+	c->worker = worker;
+	pthread_mutex_init(&c->lock, NULL);
+	c->reconnects = broker_reconnects(worker->broker);
+	broker_inbox(worker->broker, c->inbox);
+	snprintf(wildcard, sizeof(wildcard), "%s.>", c->inbox);
+	c->items = calloc(CONSUMERS_MAX + 1, sizeof(*c->items));
+	err = c->items ? add_all(c, info)
+		       : err_set(info, ERR_NO_MEMORY, "out of memory");
+	if (err == ERR_OK)
+		err = broker_subscribe(worker->broker, wildcard, receive, c,
+				       &c->subscription, info);
+	if (err == ERR_OK) {
+		c->thread_runs =
+		    pthread_create(&c->thread, NULL, consumers_main, c) == 0;
+		if (!c->thread_runs)
+			err = err_set(info, ERR_NO_MEMORY,
+				      "no thread for the consumers");
+	}
+	if (err == ERR_OK) {
+		*consumers = c;
+		return ERR_OK;
+	}
+	consumers_stop(c);
+	consumers_free(c);
+	return err;
+}
+
+bool
+consumers_ready(struct consumers *consumers)
+{
+	bool ready = true;
+	size_t i;
+
+	pthread_mutex_lock(&consumers->lock);
+	for (i = 0; i < consumers->count; i++)
+		ready = ready && consumers->items[i].state == STATE_ASKED;
+	pthread_mutex_unlock(&consumers->lock);
+	return ready;
+}
+
+void
+consumers_stop(struct consumers *consumers)
+{
+	pthread_mutex_lock(&consumers->lock);
+	consumers->stopping = true;
+	pthread_mutex_unlock(&consumers->lock);
+	broker_unsubscribe(consumers->subscription);
+	consumers->subscription = NULL;
+	eventfd_write(consumers->worker->pull_fd, 1);
+	if (consumers->thread_runs)
+		pthread_join(consumers->thread, NULL);
+	consumers->thread_runs = false;
+}
+
+void
+consumers_free(struct consumers *consumers)
+{
+	if (!consumers)
+		return;
+	hand_back(consumers);
+	pthread_mutex_destroy(&consumers->lock);
+	free(consumers->items);
+	free(consumers);
+}

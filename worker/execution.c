@@ -1,0 +1,499 @@
+/* worker/execution.c: a list of steps, the first that settles it ends it. */
+#include "worker/execution.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/schema.h"
+#include "worker/share.h"
+
+#define MISSING_TRIES 3    /* a notification may outrun its job */
+#define AGAIN_MS      1000 /* times the number of deliveries */
+#define SLOW_MS       100  /* a job that took longer may be deleted now */
+
+enum step { STEP_NEXT, STEP_SETTLED };
+
+struct execution {
+	struct worker *worker;
+	struct work *work;
+	char *text; /* of the job as stored */
+	size_t size;
+	char *signature;
+	struct job job;
+	bool decoded;
+	const struct spec_operation *operation;
+	const struct provider *provider;
+	bool modify;
+	bool logged; /* what came of it */
+};
+
+/* ---- ways to settle it ---- */
+
+static enum step
+settle(struct execution *e, enum work_end end, int64_t delay_ms)
+{
+	e->work->end = end;
+	e->work->delay_ms = delay_ms;
+	return STEP_SETTLED;
+}
+
+/* What is between us and the store failed, nothing of the job's own. */
+static enum step
+again(struct execution *e, const char *what, enum err err,
+      const struct err_info *info)
+{
+	log_warning(what, LOG_S("error", info->text),
+		    LOG_S("code", err_name(err)),
+		    LOG_I("delivery", (int64_t)e->work->deliveries));
+	return settle(e, WORK_NAK, AGAIN_MS * (int64_t)e->work->deliveries);
+}
+
+static enum step
+failed(struct execution *e, const char *reason)
+{
+	work_result(e->work, e->worker->hostname, reason, NULL);
+	return STEP_SETTLED;
+}
+
+static bool
+last_delivery(const struct execution *e)
+{
+	int64_t max = e->worker->config->job.consumer.max_deliver;
+
+	return max > 0 && e->work->deliveries >= (uint64_t)max;
+}
+
+static int64_t
+back_off_ms(const struct execution *e)
+{
+	const struct config_durations *steps =
+	    &e->worker->config->job.consumer.back_off;
+	uint64_t i = e->work->deliveries ? e->work->deliveries - 1 : 0;
+
+	if (!steps->count)
+		return AGAIN_MS;
+	return steps->items_ms[i < steps->count ? i : steps->count - 1];
+}
+
+/* The operation failed in a way that may pass. */
+static enum step
+transient(struct execution *e, const char *reason)
+{
+	int64_t delay_ms = back_off_ms(e);
+	bool late =
+	    clock_wall_ns() + delay_ms * CLOCK_NS_PER_MS >= e->job.expires_ns;
+	char text[JOB_ERROR_MAX];
+
+	if (e->work->claimed) {
+		snprintf(text, sizeof(text),
+			 "%.900s (a change is never tried twice)", reason);
+		return failed(e, text);
+	}
+	if (last_delivery(e) || late) {
+		snprintf(text, sizeof(text),
+			 "%.900s (given up after %" PRIu64 " of %" PRId64
+			 " tries%s)",
+			 reason, e->work->deliveries,
+			 e->worker->config->job.consumer.max_deliver,
+			 late ? ", the next would be after the deadline" : "");
+		return failed(e, text);
+	}
+	log_warning("job is tried again later", LOG_S("error", reason),
+		    LOG_I("delivery", (int64_t)e->work->deliveries),
+		    LOG_I("delay_ms", delay_ms));
+	return settle(e, WORK_NAK, delay_ms);
+}
+
+static void
+tell(struct execution *e, enum job_event kind, const char *message,
+     const char *error, enum err *err, struct err_info *info)
+{
+	struct event event = {.event = kind, .unix_nano = clock_wall_ns()};
+
+	snprintf(event.job_id, sizeof(event.job_id), "%s", e->work->id);
+	snprintf(event.hostname, sizeof(event.hostname), "%s",
+		 e->worker->hostname);
+	snprintf(event.message, sizeof(event.message), "%s", message);
+	snprintf(event.error, sizeof(event.error), "%s", error);
+	*err = store_event_append(e->worker->store, &event, info);
+}
+
+static enum err
+own_response(struct execution *e, struct err_info *info)
+{
+	struct response response = {.data = NULL};
+	enum err err =
+	    store_response_read(e->worker->store, e->work->id,
+				e->worker->hostname, &response, info);
+
+	if (err == ERR_OK)
+		response_release(&response);
+	return err;
+}
+
+/* `genuine`: the stored job is, but this notification of it is not. */
+static enum step
+refuse(struct execution *e, bool genuine, const char *reason)
+{
+	struct err_info info = {""};
+	char text[JOB_ERROR_MAX];
+	enum err err = ERR_OK;
+
+	snprintf(text, sizeof(text), "refused: %.900s", reason);
+	log_warning("job refused", LOG_S("reason", reason),
+		    LOG_S("subject", e->work->subject));
+	if (genuine || own_response(e, NULL) == ERR_OK)
+		tell(e, JOB_EVENT_ACKNOWLEDGED, text, "", &err, &info);
+	else
+		tell(e, JOB_EVENT_FAILED, "", text, &err, &info);
+	if (err != ERR_OK && err != ERR_UNKNOWN_OUTCOME && !last_delivery(e))
+		return again(e, "refusal not told", err, &info);
+	return settle(e, WORK_TERMINATE, 0);
+}
+
+/* ---- the steps ---- */
+
+static enum step
+parse(struct execution *e)
+{
+	if (e->work->id[0])
+		return STEP_NEXT;
+	log_warning("notification refused: not a job id",
+		    LOG_S("subject", e->work->subject));
+	return settle(e, WORK_TERMINATE, 0);
+}
+
+static enum step
+fetch(struct execution *e)
+{
+	struct err_info info = {""};
+	uint64_t revision;
+	enum err err =
+	    store_job_read(e->worker->store, e->work->id, &e->text, &e->size,
+			   &e->signature, &revision, &info);
+
+	if (err == ERR_OK)
+		return STEP_NEXT;
+	if (err == ERR_GONE) {
+		log_info("job dropped, it was deleted");
+		return settle(e, WORK_ACK, 0);
+	}
+	if (err != ERR_NOT_FOUND ||
+	    (e->work->deliveries < MISSING_TRIES && !last_delivery(e)))
+		return again(e, "job not read", err, &info);
+	log_warning("notification refused: no such job",
+		    LOG_S("subject", e->work->subject));
+	return settle(e, WORK_TERMINATE, 0);
+}
+
+static enum step
+verify(struct execution *e)
+{
+	struct err_info info = {""};
+	char reason[sizeof(info.text) + 32];
+	enum err err;
+
+	if (!e->signature[0])
+		return refuse(e, false, "the job is not signed");
+	err = truster_verify(e->worker->truster, e->text, e->size, e->signature,
+			     &info);
+	if (err == ERR_OK)
+		return STEP_NEXT;
+	snprintf(reason, sizeof(reason), "signature: %s",
+		 info.text[0] ? info.text : err_text(err));
+	return refuse(e, false, reason);
+}
+
+static enum step
+decode(struct execution *e)
+{
+	struct err_info info = {""};
+	enum err err = job_decode(e->text, e->size, &e->job, &info);
+
+	if (err != ERR_OK)
+		return refuse(e, false, info.text);
+	e->decoded = true;
+	/* Bytes 3 to 35 of a traceparent are the trace id. */
+	if (strlen(e->job.traceparent) == JOB_TRACEPARENT_SIZE - 1)
+		snprintf(log_context()->trace_id,
+			 sizeof(log_context()->trace_id), "%.32s",
+			 e->job.traceparent + 3);
+	if (strcmp(e->job.id, e->work->id) != 0)
+		return refuse(e, false, "the signed job is another one");
+	return STEP_NEXT;
+}
+
+/* Genuine, but was it ordered from this host, on this subject? */
+static enum step
+match(struct execution *e)
+{
+	const struct worker *w = e->worker;
+	const struct config_map *labels = &w->config->job.worker.labels;
+	char subject[SUBJECT_SIZE];
+
+	if (!target_matches(&e->job.target, w->hostname, labels->count,
+			    labels->keys, labels->values))
+		return refuse(e, true, "this host is not its target");
+	if (subject_job(store_subject_prefix(w->store), e->job.lane,
+			e->job.kind, &e->job.target, subject) != ERR_OK ||
+	    strcmp(subject, e->work->subject) != 0)
+		return refuse(e, true,
+			      "it was announced on a subject that is "
+			      "not its own");
+	return STEP_NEXT;
+}
+
+static enum step
+answered(struct execution *e)
+{
+	struct err_info info = {""};
+	enum err err = own_response(e, &info);
+
+	if (err == ERR_NOT_FOUND)
+		return STEP_NEXT;
+	if (err != ERR_OK)
+		return again(e, "own response not read", err, &info);
+	if (e->work->deliveries == 1)
+		return refuse(e, true,
+			      "replayed, this host has answered it "
+			      "before");
+	log_info("job not run again, this host has answered it");
+	return settle(e, WORK_ACK, 0);
+}
+
+static enum step
+remembered(struct execution *e)
+{
+	switch (journal_find(e->worker->journal, e->work->id)) {
+	case JOURNAL_UNKNOWN:
+		return STEP_NEXT;
+	case JOURNAL_CLAIMED:
+	case JOURNAL_RESULT:
+		log_info("job not run again, its result is on the way");
+		return settle(e, WORK_NAK, back_off_ms(e));
+	case JOURNAL_DELIVERED:
+	case JOURNAL_STATE_COUNT:
+		break;
+	}
+	return refuse(e, true, "replayed, this host has run it before");
+}
+
+static enum step
+in_time(struct execution *e)
+{
+	char deadline[CLOCK_RFC3339_SIZE];
+	char text[128];
+
+	if (clock_wall_ns() < e->job.expires_ns)
+		return STEP_NEXT;
+	snprintf(text, sizeof(text),
+		 "expired: not begun before its deadline, "
+		 "%s",
+		 clock_rfc3339(e->job.expires_ns, deadline));
+	log_warning("job refused", LOG_S("reason", text),
+		    LOG_S("subject", e->work->subject));
+	e->logged = true;
+	return failed(e, text);
+}
+
+static enum step
+understand(struct execution *e)
+{
+	const json_t *document = spec_document(e->worker->spec);
+	struct schema_errors errors = {.count = 0};
+	char text[JOB_ERROR_MAX];
+
+	e->operation = spec_operation(e->worker->spec, e->job.type);
+	if (!e->operation) {
+		snprintf(text, sizeof(text), "unknown operation %s",
+			 e->job.type);
+		return failed(e, text);
+	}
+	e->modify =
+	    e->job.kind == JOB_MODIFY || e->operation->kind == JOB_MODIFY;
+	e->provider = e->worker->find(e->job.type);
+	if (!e->provider) {
+		snprintf(text, sizeof(text), "this host has no provider of %s",
+			 e->job.type);
+		return failed(e, text);
+	}
+	schema_defaults(document, e->operation->data, e->job.data);
+	if (schema_check(document, e->operation->data, e->job.data, &errors) ==
+	    ERR_OK)
+		return STEP_NEXT;
+	snprintf(text, sizeof(text), "operation.data%s%s: %s",
+		 errors.items[0].field[0] ? "." : "", errors.items[0].field,
+		 errors.items[0].detail);
+	return failed(e, text);
+}
+
+/*
+ * Another worker was given this job before us: redelivered, or the broker
+ * forgot.  What it has answered is done.  A change may still be running
+ * there, so it stays that worker's; a query may run twice.
+ */
+static enum step
+yield_to(struct execution *e, const char *holder)
+{
+	struct response response = {.data = NULL};
+	struct err_info info = {""};
+	enum err err = store_response_read(e->worker->store, e->work->id,
+					   holder, &response, &info);
+
+	if (err == ERR_OK) {
+		response_release(&response);
+		log_info("job not run, another host has answered it",
+			 LOG_S("host", holder));
+		return settle(e, WORK_ACK, 0);
+	}
+	if (err != ERR_NOT_FOUND)
+		return again(e, "another host's response not read", err, &info);
+	if (!e->modify)
+		return STEP_NEXT;
+	log_info("job not run, another host has taken it",
+		 LOG_S("host", holder));
+	return settle(e, WORK_NAK, back_off_ms(e));
+}
+
+static enum step
+announce(struct execution *e)
+{
+	char holder[SUBJECT_HOST_MAX + 1] = "";
+	struct err_info info = {""};
+	enum step step = STEP_NEXT;
+	enum err err = ERR_OK;
+
+	if (e->job.target.kind == TARGET_ANY)
+		err = share_take(e->worker, e->work->id, holder, &info);
+	else
+		tell(e, JOB_EVENT_ACKNOWLEDGED, "", "", &err, &info);
+	if (err == ERR_EXISTS)
+		step = yield_to(e, holder);
+	else if (err != ERR_OK && err != ERR_UNKNOWN_OUTCOME)
+		step = again(e, "event not stored", err, &info);
+	if (step != STEP_NEXT)
+		return step;
+	tell(e, JOB_EVENT_STARTED, "", "", &err, &info);
+	if (err != ERR_OK && err != ERR_UNKNOWN_OUTCOME)
+		return again(e, "event not stored", err, &info);
+	return STEP_NEXT;
+}
+
+static enum step
+claim(struct execution *e)
+{
+	struct err_info info = {""};
+	enum err err;
+
+	if (!e->modify)
+		return STEP_NEXT;
+	err =
+	    journal_claim(e->worker->journal, &e->job, clock_wall_ns(), &info);
+	if (err == ERR_OK) {
+		e->work->claimed = true;
+		return STEP_NEXT;
+	}
+	if (err == ERR_EXISTS)
+		return refuse(e, true,
+			      "replayed, this host has begun it "
+			      "before");
+	log_error("change not begun", LOG_S("error", info.text));
+	e->logged = true;
+	return err_retryable(err) ? transient(e, info.text)
+				  : failed(e, info.text);
+}
+
+/* The provider's data with the host's name in front. */
+static json_t *
+name_result(const struct worker *worker, json_t *data)
+{
+	json_t *named = json_pack("{s:s}", "hostname", worker->hostname);
+
+	if (named && data && json_object_update_missing(named, data)) {
+		json_decref(named);
+		named = NULL;
+	}
+	json_decref(data);
+	return named;
+}
+
+static enum step
+perform(struct execution *e)
+{
+	int64_t left_ms =
+	    (e->job.expires_ns - clock_wall_ns()) / CLOCK_NS_PER_MS;
+	int64_t begun_ms = clock_mono_ms();
+	struct provider_call call = {
+	    .hostname = e->worker->hostname,
+	    .labels = e->worker->labels,
+	    .data = e->job.data,
+	    .deadline_ms = begun_ms + (left_ms < EXECUTION_RUN_MAX_MS
+					   ? left_ms
+					   : EXECUTION_RUN_MAX_MS),
+	    .cancelled = &e->work->cancelled,
+	};
+	struct err_info info = {""};
+	json_t *data = NULL;
+	enum err err;
+
+	__atomic_store_n(&e->work->deadline_ms, call.deadline_ms,
+			 __ATOMIC_RELAXED);
+	err = e->provider->run(&call, &data, &info);
+	__atomic_store_n(&e->work->deadline_ms, 0, __ATOMIC_RELAXED);
+	e->work->check_job = clock_mono_ms() - begun_ms > SLOW_MS;
+	if (err == ERR_OK) {
+		data = name_result(e->worker, data);
+		if (!data)
+			return failed(e, err_text(ERR_NO_MEMORY));
+		work_result(e->work, e->worker->hostname, NULL, data);
+		return STEP_SETTLED;
+	}
+	if (!info.text[0])
+		err_set(&info, err, "%s", err_text(err));
+	if (!e->work->claimed &&
+	    __atomic_load_n(&e->work->cancelled, __ATOMIC_RELAXED)) {
+		log_info("job handed back, this worker stops");
+		return settle(e, WORK_NAK, AGAIN_MS);
+	}
+	return err_retryable(err) ? transient(e, info.text)
+				  : failed(e, info.text);
+}
+
+/* In this order: the checks that need only the job come before those that ask
+ * the store, and what writes comes last. */
+static enum step (*const steps[])(struct execution *) = {
+    parse,      fetch,   verify,     decode,   match, answered,
+    remembered, in_time, understand, announce, claim, perform,
+};
+
+void
+execution_run(struct worker *worker, struct work *work)
+{
+	struct execution e = {.worker = worker, .work = work};
+	struct log_context *context = log_context();
+	int64_t begun_ms = clock_mono_ms();
+	enum step step = STEP_NEXT;
+	size_t i;
+
+	snprintf(context->job_id, sizeof(context->job_id), "%s", work->id);
+	context->trace_id[0] = '\0';
+	for (i = 0; step == STEP_NEXT && i < sizeof(steps) / sizeof(steps[0]);
+	     i++)
+		step = steps[i](&e);
+	if (work->has_result && !e.logged)
+		log_info(work->response.failed ? "job failed" : "job completed",
+			 LOG_S("operation", e.job.type),
+			 LOG_S("error", work->response.failed
+					    ? work->response.error
+					    : NULL),
+			 LOG_I("duration_ms", clock_mono_ms() - begun_ms));
+	context->job_id[0] = '\0';
+	context->trace_id[0] = '\0';
+	free(e.text);
+	free(e.signature);
+	if (e.decoded)
+		job_release(&e.job);
+}

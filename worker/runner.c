@@ -1,0 +1,608 @@
+/*
+ * worker/runner.c: see the header.
+ *
+ * One mutex guards queues and the list of held works; nothing blocks and
+ * nothing is sent under it.  A work that is held stays where it is in memory;
+ * it is released (no longer held) before its answers are sent, so its replies
+ * belong to one thread by then.
+ */
+#include "worker/runner.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "lib/jetstream.h"
+#include "lib/log.h"
+#include "worker/execution.h"
+#include "worker/outbox.h"
+
+#define LANES        2
+#define HAND_BACK_MS 1000 /* of a work that a stopping worker returns */
+
+struct queue {
+	struct work *first;
+	struct work **last;
+	int count;
+};
+
+struct runner {
+	struct worker *worker;
+	int slots;
+	int batch_slots;  /* the others are for the live lane */
+	int64_t alive_ms; /* between two in-progress answers */
+	pthread_t *threads;
+	int thread_count;
+	pthread_t keeper;
+	bool keeper_runs;
+	pthread_mutex_t lock; /* all below */
+	pthread_cond_t wake;  /* runners: a work, or stopping */
+	pthread_cond_t done; /* whoever waits for threads or the keeper's end */
+	struct queue waiting[LANES];
+	int running[LANES];
+	struct work *held;
+	int threads_live; /* that would end when told */
+	int left_behind;
+	bool draining;
+	bool stopping;
+};
+
+/* ---- what is held (with the lock) ---- */
+
+static void
+push(struct queue *queue, struct work *work)
+{
+	work->next = NULL;
+	*queue->last = work;
+	queue->last = &work->next;
+	queue->count++;
+}
+
+static struct work *
+pop(struct queue *queue)
+{
+	struct work *work = queue->first;
+
+	if (!work)
+		return NULL;
+	queue->first = work->next;
+	if (!queue->first)
+		queue->last = &queue->first;
+	queue->count--;
+	return work;
+}
+
+static struct work *
+find_held(const struct runner *runner, const char *id)
+{
+	struct work *work;
+
+	for (work = runner->held; work && id[0]; work = work->held_next)
+		if (strcmp(work->id, id) == 0)
+			return work;
+	return NULL;
+}
+
+static void
+hold(struct runner *runner, struct work *work)
+{
+	work->held_next = runner->held;
+	runner->held = work;
+}
+
+static void
+release(struct runner *runner, const struct work *work)
+{
+	struct work **link;
+
+	for (link = &runner->held; *link; link = &(*link)->held_next)
+		if (*link == work) {
+			*link = work->held_next;
+			return;
+		}
+}
+
+static int
+free_slots(const struct runner *runner, enum job_lane lane)
+{
+	int running = runner->running[JOB_LIVE] + runner->running[JOB_BATCH];
+	int batch_room = runner->batch_slots - runner->running[JOB_BATCH];
+	int batch_next = runner->waiting[JOB_BATCH].count;
+	int room;
+
+	if (batch_next > batch_room)
+		batch_next = batch_room;
+	room = runner->slots - running - runner->waiting[JOB_LIVE].count -
+	       batch_next;
+	if (lane == JOB_BATCH) {
+		batch_room -= runner->waiting[JOB_BATCH].count;
+		room = batch_room < room ? batch_room : room;
+	}
+	return room > 0 ? room : 0;
+}
+
+static struct work *
+next_work(struct runner *runner)
+{
+	struct work *work = pop(&runner->waiting[JOB_LIVE]);
+
+	if (!work && runner->running[JOB_BATCH] < runner->batch_slots)
+		work = pop(&runner->waiting[JOB_BATCH]);
+	return work;
+}
+
+/* ---- what comes in ---- */
+
+/* Each return costs one of the job's deliveries: two are left for it. */
+static bool
+may_return(const struct runner *runner, const struct work *work)
+{
+	int64_t max = runner->worker->config->job.consumer.max_deliver;
+
+	return (int64_t)work->deliveries + 1 < max;
+}
+
+static bool
+take_in(struct runner *runner, struct work *work)
+{
+	int waiting =
+	    runner->waiting[JOB_LIVE].count + runner->waiting[JOB_BATCH].count;
+
+	if (runner->draining || waiting >= RUNNER_WAITING_MAX * runner->slots ||
+	    (work->shared && may_return(runner, work) &&
+	     !free_slots(runner, work->lane)))
+		return false;
+	hold(runner, work);
+	push(&runner->waiting[work->lane], work);
+	pthread_cond_signal(&runner->wake);
+	return true;
+}
+
+enum runner_offer
+runner_offer(struct runner *runner, natsMsg *message, enum job_lane lane,
+	     bool shared)
+{
+	struct work *work = work_new(message, lane);
+	struct work *twin;
+	bool taken;
+
+	if (!work) {
+		log_error("notification cannot be answered, dropped",
+			  LOG_S("subject", natsMsg_GetSubject(message)));
+		natsMsg_Destroy(message);
+		return RUNNER_TAKEN;
+	}
+	work->shared = shared;
+	pthread_mutex_lock(&runner->lock);
+	twin = find_held(runner, work->id);
+	if (twin)
+		taken = work_attach(twin, message);
+	else
+		taken = take_in(runner, work);
+	pthread_mutex_unlock(&runner->lock);
+	if (twin || !taken)
+		work_free(work);
+	if (!taken)
+		return RUNNER_FULL;
+	natsMsg_Destroy(message);
+	return RUNNER_TAKEN;
+}
+
+enum err
+runner_recover(struct runner *runner, struct work *work)
+{
+	pthread_mutex_lock(&runner->lock);
+	hold(runner, work);
+	pthread_mutex_unlock(&runner->lock);
+	if (!runner_finish(runner, work))
+		outbox_put(runner->worker->outbox, work);
+	return ERR_OK;
+}
+
+int
+runner_free_slots(struct runner *runner, enum job_lane lane)
+{
+	int undelivered = (int)outbox_count(runner->worker->outbox);
+	int room = 0;
+
+	pthread_mutex_lock(&runner->lock);
+	if (!runner->draining && undelivered < runner->slots)
+		room = free_slots(runner, lane);
+	pthread_mutex_unlock(&runner->lock);
+	return room;
+}
+
+/* ---- the end of a work ---- */
+
+bool
+runner_finish(struct runner *runner, struct work *work)
+{
+	struct err_info info = {""};
+
+	if (work_deliver(runner->worker, work, &info) != ERR_OK) {
+		log_debug("result not delivered yet", LOG_S("job_id", work->id),
+			  LOG_S("error", info.text));
+		return false;
+	}
+	pthread_mutex_lock(&runner->lock);
+	release(runner, work);
+	pthread_mutex_unlock(&runner->lock);
+	if (work_answer(runner->worker, work) != ERR_OK)
+		return false;
+	work_free(work);
+	return true;
+}
+
+static void
+count_result(struct worker *worker, const struct work *work)
+{
+	if (!work->has_result)
+		return;
+	if (work->response.failed)
+		atomic_fetch_add(&worker->failed, 1);
+	else
+		atomic_fetch_add(&worker->completed, 1);
+}
+
+/* Runs one work; false: this thread was left behind meanwhile. */
+static bool
+run(struct runner *runner, struct work *work)
+{
+	bool abandoned;
+
+	execution_run(runner->worker, work);
+	pthread_mutex_lock(&runner->lock);
+	abandoned = work->abandoned;
+	pthread_mutex_unlock(&runner->lock);
+	if (abandoned) {
+		log_warning("a provider came back too late, what it says is "
+			    "dropped",
+			    LOG_S("job_id", work->id));
+		work_free(work);
+		return false;
+	}
+	count_result(runner->worker, work);
+	if (!runner_finish(runner, work))
+		outbox_put(runner->worker->outbox, work);
+	return true;
+}
+
+static void *
+runner_main(void *arg)
+{
+	struct runner *runner = arg;
+	struct work *work = NULL;
+	bool mine = true;
+
+	pthread_mutex_lock(&runner->lock);
+	while (mine) {
+		enum job_lane lane;
+
+		while (!runner->stopping && !(work = next_work(runner)))
+			pthread_cond_wait(&runner->wake, &runner->lock);
+		if (runner->stopping)
+			break;
+		lane = work->lane;
+		runner->running[lane]++;
+		atomic_fetch_add(&runner->worker->running, 1);
+		pthread_mutex_unlock(&runner->lock);
+		mine = run(runner, work);
+		pthread_mutex_lock(&runner->lock);
+		if (!mine)
+			break;
+		runner->running[lane]--;
+		atomic_fetch_sub(&runner->worker->running, 1);
+		/* A batch slot may be free for one that waits. */
+		pthread_cond_signal(&runner->wake);
+		pthread_mutex_unlock(&runner->lock);
+		eventfd_write(runner->worker->pull_fd, 1);
+		worker_wake(runner->worker);
+		pthread_mutex_lock(&runner->lock);
+	}
+	if (mine)
+		runner->threads_live--;
+	else
+		runner->left_behind--;
+	pthread_cond_broadcast(&runner->done);
+	pthread_mutex_unlock(&runner->lock);
+	return NULL;
+}
+
+/* ---- the keeper: in-progress answers, and providers that hang ---- */
+
+struct replies {
+	size_t count;
+	char **items;
+};
+
+/* Copies the replies of all that is held, with the lock. */
+static void
+collect(const struct runner *runner, struct replies *replies)
+{
+	const struct work *work;
+	size_t room = 0;
+	size_t i;
+
+	for (work = runner->held; work; work = work->held_next)
+		room += work->reply_count;
+	replies->items = calloc(room + 1, sizeof(char *));
+	if (!replies->items)
+		return;
+	for (work = runner->held; work; work = work->held_next)
+		for (i = 0; i < work->reply_count; i++) {
+			char *copy = strdup(work->replies[i]);
+
+			if (copy)
+				replies->items[replies->count++] = copy;
+		}
+}
+
+static void
+keep_alive(struct runner *runner)
+{
+	struct replies replies = {0};
+	size_t i;
+
+	pthread_mutex_lock(&runner->lock);
+	collect(runner, &replies);
+	pthread_mutex_unlock(&runner->lock);
+	for (i = 0; i < replies.count; i++) {
+		if (broker_connected(runner->worker->broker))
+			jetstream_progress(runner->worker->broker,
+					   replies.items[i]);
+		free(replies.items[i]);
+	}
+	free(replies.items);
+}
+
+/* Takes a hanging work's place: what was answered and claimed goes over. */
+static struct work *
+substitute(struct runner *runner, struct work *stuck)
+{
+	struct work *work = calloc(1, sizeof(*work));
+	char text[128];
+
+	if (!work)
+		return NULL;
+	memcpy(work->id, stuck->id, sizeof(work->id));
+	memcpy(work->replies, stuck->replies, sizeof(work->replies));
+	work->reply_count = stuck->reply_count;
+	work->claimed = stuck->claimed;
+	work->check_job = true;
+	work->lane = stuck->lane;
+	stuck->reply_count = 0;
+	stuck->abandoned = true;
+	release(runner, stuck);
+	hold(runner, work);
+	snprintf(text, sizeof(text), "%s",
+		 stuck->claimed
+		     ? "unknown outcome: the operation did not end by its "
+		       "deadline and was left behind"
+		     : "the operation did not end by its deadline and was "
+		       "left behind");
+	work_result(work, runner->worker->hostname, text, NULL);
+	return work;
+}
+
+static bool
+hangs(const struct work *work)
+{
+	int64_t deadline_ms =
+	    __atomic_load_n(&work->deadline_ms, __ATOMIC_RELAXED);
+
+	return deadline_ms &&
+	       clock_mono_ms() > deadline_ms + RUNNER_LEFT_BEHIND_MS;
+}
+
+/* Leaves one hanging provider behind, if there is any, with the lock. */
+static struct work *
+leave_behind(struct runner *runner)
+{
+	struct work *work = runner->held;
+	enum job_lane lane;
+	pthread_t thread;
+
+	while (work && !hangs(work))
+		work = work->held_next;
+	if (!work || runner->left_behind == runner->slots)
+		return NULL;
+	lane = work->lane;
+	work = substitute(runner, work);
+	if (!work)
+		return NULL;
+	runner->left_behind++;
+	runner->threads_live--;
+	runner->running[lane]--;
+	atomic_fetch_sub(&runner->worker->running, 1);
+	if (pthread_create(&thread, NULL, runner_main, runner) == 0) {
+		pthread_detach(thread);
+		runner->threads_live++;
+	}
+	return work;
+}
+
+static void
+replace_hanging(struct runner *runner)
+{
+	struct work *work;
+
+	do {
+		pthread_mutex_lock(&runner->lock);
+		work = leave_behind(runner);
+		pthread_mutex_unlock(&runner->lock);
+		if (!work)
+			break;
+		log_error("a provider hangs and was left behind",
+			  LOG_S("job_id", work->id));
+		count_result(runner->worker, work);
+		outbox_put(runner->worker->outbox, work);
+	} while (work);
+}
+
+static void *
+keeper_main(void *arg)
+{
+	struct runner *runner = arg;
+	int64_t tick_ms = runner->alive_ms < 1000 ? runner->alive_ms : 1000;
+	int64_t kept_ms = clock_mono_ms();
+
+	pthread_mutex_lock(&runner->lock);
+	while (!runner->stopping) {
+		struct timespec until = clock_mono_deadline(tick_ms);
+
+		pthread_cond_timedwait(&runner->done, &runner->lock, &until);
+		pthread_mutex_unlock(&runner->lock);
+		if (clock_mono_ms() - kept_ms >= runner->alive_ms) {
+			kept_ms = clock_mono_ms();
+			keep_alive(runner);
+		}
+		replace_hanging(runner);
+		pthread_mutex_lock(&runner->lock);
+	}
+	pthread_mutex_unlock(&runner->lock);
+	return NULL;
+}
+
+/* ---- life ---- */
+
+/* A third of the time after which the server delivers again. */
+static int64_t
+alive_ms(const struct config *config)
+{
+	int64_t wait_ms = config->job.consumer.ack_wait_ms;
+
+	return wait_ms < 30 ? 10 : wait_ms / 3;
+}
+
+static struct runner *
+prepare(struct worker *worker)
+{
+	struct runner *runner = calloc(1, sizeof(*runner));
+	pthread_condattr_t monotonic;
+	int lane;
+
+	if (!runner)
+		return NULL;
+	runner->worker = worker;
+	runner->slots = (int)worker->config->job.worker.max_jobs;
+	runner->threads = calloc((size_t)runner->slots, sizeof(pthread_t));
+	if (!runner->threads) {
+		free(runner);
+		return NULL;
+	}
+	runner->batch_slots = runner->slots;
+	if (runner->slots > 1)
+		runner->batch_slots -=
+		    (runner->slots + RUNNER_LIVE_SHARE - 1) / RUNNER_LIVE_SHARE;
+	runner->alive_ms = alive_ms(worker->config);
+	pthread_mutex_init(&runner->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&runner->wake, &monotonic);
+	pthread_cond_init(&runner->done, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	for (lane = 0; lane < LANES; lane++)
+		runner->waiting[lane].last = &runner->waiting[lane].first;
+	return runner;
+}
+
+enum err
+runner_new(struct worker *worker, struct runner **runner, struct err_info *info)
+{
+	struct runner *r = prepare(worker);
+	bool started = true;
+
+	if (!r)
+		return err_set(info, ERR_NO_MEMORY, "out of memory");
+	while (started && r->thread_count < r->slots) {
+		pthread_mutex_lock(&r->lock);
+		started = pthread_create(&r->threads[r->thread_count], NULL,
+					 runner_main, r) == 0;
+		r->thread_count += started;
+		r->threads_live += started;
+		pthread_mutex_unlock(&r->lock);
+	}
+	r->keeper_runs =
+	    started && pthread_create(&r->keeper, NULL, keeper_main, r) == 0;
+	if (r->keeper_runs) {
+		*runner = r;
+		return ERR_OK;
+	}
+	err_set(info, ERR_NO_MEMORY,
+		"job.worker.max_jobs: %d threads cannot be started", r->slots);
+	if (runner_stop(r, 1000))
+		runner_free(r);
+	return ERR_NO_MEMORY;
+}
+
+void
+runner_drain(struct runner *runner)
+{
+	struct work *work;
+
+	pthread_mutex_lock(&runner->lock);
+	runner->draining = true;
+	while ((work = next_work(runner)) ||
+	       (work = pop(&runner->waiting[JOB_BATCH]))) {
+		work->end = WORK_NAK;
+		work->delay_ms = work->shared ? 0 : HAND_BACK_MS;
+		pthread_mutex_unlock(&runner->lock);
+		if (!runner_finish(runner, work))
+			outbox_put(runner->worker->outbox, work);
+		pthread_mutex_lock(&runner->lock);
+	}
+	pthread_mutex_unlock(&runner->lock);
+}
+
+bool
+runner_idle(struct runner *runner)
+{
+	bool idle;
+
+	pthread_mutex_lock(&runner->lock);
+	idle = !runner->running[JOB_LIVE] && !runner->running[JOB_BATCH];
+	pthread_mutex_unlock(&runner->lock);
+	return idle;
+}
+
+bool
+runner_stop(struct runner *runner, int64_t wait_ms)
+{
+	struct timespec until = clock_mono_deadline(wait_ms);
+	struct work *work;
+	bool all;
+	int i;
+
+	pthread_mutex_lock(&runner->lock);
+	runner->stopping = true;
+	for (work = runner->held; work; work = work->held_next)
+		__atomic_store_n(&work->cancelled, true, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&runner->wake);
+	pthread_cond_broadcast(&runner->done);
+	while ((runner->threads_live || runner->left_behind) &&
+	       pthread_cond_timedwait(&runner->done, &runner->lock, &until) ==
+		   0) {
+	}
+	all = !runner->threads_live && !runner->left_behind;
+	pthread_mutex_unlock(&runner->lock);
+	if (runner->keeper_runs)
+		pthread_join(runner->keeper, NULL);
+	runner->keeper_runs = false;
+	for (i = 0; all && i < runner->thread_count; i++)
+		pthread_join(runner->threads[i], NULL);
+	return all;
+}
+
+void
+runner_free(struct runner *runner)
+{
+	if (!runner)
+		return;
+	pthread_mutex_destroy(&runner->lock);
+	pthread_cond_destroy(&runner->wake);
+	pthread_cond_destroy(&runner->done);
+	free(runner->threads);
+	free(runner);
+}

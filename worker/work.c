@@ -1,0 +1,228 @@
+/* worker/work.c: see the header. */
+#include "worker/work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/jetstream.h"
+#include "lib/log.h"
+#include "worker/worker.h"
+
+struct work *
+work_new(const natsMsg *message, enum job_lane lane)
+{
+	struct jetstream_meta meta = {.deliveries = 1};
+	int size = natsMsg_GetDataLength(message);
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (!work)
+		return NULL;
+	if (jetstream_meta(message, &meta) != ERR_OK ||
+	    !work_attach(work, message)) {
+		work_free(work);
+		return NULL;
+	}
+	work->lane = lane;
+	work->deliveries = meta.deliveries;
+	work->arrived_ms = clock_mono_ms();
+	snprintf(work->subject, sizeof(work->subject), "%s",
+		 natsMsg_GetSubject(message));
+	if (size == UUID_SIZE - 1)
+		memcpy(work->id, natsMsg_GetData(message), UUID_SIZE - 1);
+	if (!uuid_valid(work->id))
+		work->id[0] = '\0';
+	return work;
+}
+
+struct work *
+work_recovered(const char *id)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (!work)
+		return NULL;
+	snprintf(work->id, sizeof(work->id), "%s", id);
+	work->arrived_ms = clock_mono_ms();
+	work->claimed = true;
+	work->check_job = true;
+	return work;
+}
+
+void
+work_free(struct work *work)
+{
+	size_t i;
+
+	if (!work)
+		return;
+	for (i = 0; i < work->reply_count; i++)
+		free(work->replies[i]);
+	response_release(&work->response);
+	free(work);
+}
+
+bool
+work_attach(struct work *work, const natsMsg *message)
+{
+	const char *reply = natsMsg_GetReply(message);
+	char *copy;
+
+	if (!reply || work->reply_count == WORK_REPLIES_MAX)
+		return false;
+	copy = strdup(reply);
+	if (!copy)
+		return false;
+	work->replies[work->reply_count++] = copy;
+	return true;
+}
+
+void
+work_result(struct work *work, const char *hostname, const char *error,
+	    json_t *data)
+{
+	struct response *response = &work->response;
+	struct event *event = &work->event;
+
+	response_release(response);
+	*response = (struct response){
+	    .failed = !!error,
+	    .data = data,
+	    .timestamp_ns = clock_wall_ns(),
+	};
+	*event = (struct event){
+	    .event = error ? JOB_EVENT_FAILED : JOB_EVENT_COMPLETED,
+	    .unix_nano = response->timestamp_ns,
+	};
+	snprintf(response->job_id, sizeof(response->job_id), "%s", work->id);
+	snprintf(response->hostname, sizeof(response->hostname), "%s",
+		 hostname);
+	snprintf(response->error, sizeof(response->error), "%s",
+		 error ? error : "");
+	snprintf(event->job_id, sizeof(event->job_id), "%s", work->id);
+	snprintf(event->hostname, sizeof(event->hostname), "%s", hostname);
+	snprintf(event->error, sizeof(event->error), "%s", error ? error : "");
+	work->has_result = true;
+	work->end = WORK_ACK;
+}
+
+/* Before anybody hears of it, the result is on this host's disk. */
+static void
+record(struct worker *worker, struct work *work)
+{
+	struct err_info info = {""};
+	enum err err;
+
+	if (!work->claimed || work->recorded)
+		return;
+	work->recorded = true;
+	err = journal_result(worker->journal, &work->response, &work->event,
+			     &info);
+	if (err != ERR_OK)
+		log_error("result not in the journal",
+			  LOG_S("job_id", work->id), LOG_S("error", info.text));
+}
+
+static bool
+job_is_gone(struct worker *worker, const struct work *work)
+{
+	char *signature = NULL;
+	char *text = NULL;
+	uint64_t revision;
+	size_t size;
+	enum err err;
+
+	if (!work->check_job)
+		return false;
+	err = store_job_read(worker->store, work->id, &text, &size, &signature,
+			     &revision, NULL);
+	free(text);
+	free(signature);
+	return err == ERR_GONE || err == ERR_NOT_FOUND;
+}
+
+/* A result that the store will never take is replaced by one that says so. */
+static enum err
+write_result(struct worker *worker, struct work *work, struct err_info *info)
+{
+	enum err err = store_response_write(worker->store, &work->response,
+					    &work->event, info);
+	char text[JOB_ERROR_MAX];
+
+	if (err == ERR_EXISTS) {
+		log_warning("result dropped, the store has another one",
+			    LOG_S("job_id", work->id));
+		return ERR_OK;
+	}
+	if (err != ERR_TOO_LARGE && err != ERR_INVALID)
+		return err;
+	log_error("result cannot be stored", LOG_S("job_id", work->id),
+		  LOG_S("error", info->text));
+	snprintf(text, sizeof(text), "the result cannot be stored: %.900s",
+		 info->text);
+	work_result(work, worker->hostname, text, NULL);
+	return store_response_write(worker->store, &work->response,
+				    &work->event, info);
+}
+
+enum err
+work_deliver(struct worker *worker, struct work *work, struct err_info *info)
+{
+	int64_t now_ms = clock_mono_ms();
+	enum err err = ERR_OK;
+
+	if (!work->has_result)
+		return ERR_OK;
+	record(worker, work);
+	if (!work->tried_ms)
+		work->tried_ms = now_ms;
+	if (job_is_gone(worker, work))
+		log_info("result dropped, the job was deleted",
+			 LOG_S("job_id", work->id));
+	else
+		err = write_result(worker, work, info);
+	if (err != ERR_OK &&
+	    now_ms - work->tried_ms < worker->config->job.kv.ttl_ms)
+		return err;
+	if (err != ERR_OK)
+		log_error("result given up, the job has expired in the store",
+			  LOG_S("job_id", work->id),
+			  LOG_S("error", info->text));
+	if (work->claimed &&
+	    journal_delivered(worker->journal, work->id, info) != ERR_OK)
+		log_warning("delivery not in the journal",
+			    LOG_S("job_id", work->id),
+			    LOG_S("error", info->text));
+	work->has_result = false;
+	return ERR_OK;
+}
+
+static enum err
+answer(struct broker *broker, const struct work *work, const char *reply)
+{
+	switch (work->end) {
+	case WORK_ACK:
+		return jetstream_ack(broker, reply);
+	case WORK_NAK:
+		return jetstream_nak(broker, reply, work->delay_ms);
+	case WORK_TERMINATE:
+		return jetstream_terminate(broker, reply);
+	}
+	return ERR_INTERNAL;
+}
+
+enum err
+work_answer(struct worker *worker, struct work *work)
+{
+	while (work->reply_count) {
+		size_t last = work->reply_count - 1;
+		enum err err =
+		    answer(worker->broker, work, work->replies[last]);
+
+		if (err != ERR_OK)
+			return err;
+		free(work->replies[last]);
+		work->reply_count--;
+	}
+	return ERR_OK;
+}

@@ -1,0 +1,84 @@
+/*
+ * worker/work.h: one delivered notification, from its arrival until it is
+ * answered and what came of its job is in the store.
+ *
+ * Redeliveries that arrive meanwhile are attached, so that a job is never
+ * running twice in one worker, and all of them are answered at the end.
+ */
+#ifndef OSAPI_WORKER_WORK_H
+#define OSAPI_WORKER_WORK_H
+
+#include <nats/nats.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/job.h"
+#include "lib/subject.h"
+
+#define WORK_REPLIES_MAX 8
+
+struct worker;
+
+enum work_end {
+	WORK_ACK,       /* it is settled */
+	WORK_NAK,       /* again, after delay_ms */
+	WORK_TERMINATE, /* it makes no sense: never again */
+};
+
+struct work {
+	struct work *next;      /* in a queue */
+	struct work *held_next; /* in the runner's list of all */
+	char id[UUID_SIZE];     /* of the job, "" for a payload that is none */
+	char subject[SUBJECT_SIZE]; /* on which it was published */
+	uint64_t deliveries;        /* 1 at the first */
+	enum job_lane lane;
+	bool shared; /* other workers could do it too */
+	size_t reply_count;
+	char *replies[WORK_REPLIES_MAX]; /* where answers go */
+	int64_t arrived_ms;              /* monotonic */
+	int64_t deadline_ms; /* monotonic, of the provider; 0: none runs */
+	volatile bool cancelled;
+	bool abandoned; /* its thread was left behind */
+	/* What came of it: */
+	enum work_end end;
+	int64_t delay_ms; /* of WORK_NAK */
+	bool has_result;
+	bool claimed;   /* in the journal */
+	bool recorded;  /* the result is in the journal too */
+	bool check_job; /* it took long: the job may have been deleted */
+	struct response response;
+	struct event event; /* completed or failed */
+	int64_t
+	    tried_ms; /* monotonic: the first delivery of the result, 0 none */
+};
+
+/* Reads a delivered message, which stays the caller's; NULL: out of memory, or no
+ * answer to it is possible. */
+struct work *work_new(const natsMsg *message, enum job_lane lane);
+
+/* A result that the journal has kept, without a message. */
+struct work *work_recovered(const char *id);
+
+/* NULL is accepted. */
+void work_free(struct work *work);
+
+/* Adds the reply of another delivery of the same; false: no room. */
+bool work_attach(struct work *work, const natsMsg *message);
+
+/* Sets a result: failed with `error`, or completed with `data` (taken over). */
+void work_result(struct work *work, const char *hostname, const char *error,
+		 json_t *data);
+
+/*
+ * Brings the result to the journal, if claimed, and to the store.  ERR_OK: it
+ * is there, or there is nothing to bring; else again later.
+ */
+enum err work_deliver(struct worker *worker, struct work *work,
+		      struct err_info *info);
+
+/* Answers all deliveries as `end` says; else again later. */
+enum err work_answer(struct worker *worker, struct work *work);
+
+#endif
