@@ -46,7 +46,9 @@ struct document_field {
 	const struct document_field *fields;
 };
 
-#define DOCUMENT_AT(type, member)         \
+/* Where the value is; TEXT and WORD need its size too. */
+#define DOCUMENT_AT(type, member) .offset = offsetof(type, member)
+#define DOCUMENT_SIZED(type, member)      \
 	.offset = offsetof(type, member), \
 	.size = sizeof(((const type *)0)->member)
 

@@ -51,28 +51,28 @@ is_traceparent(const char *text)
 }
 
 static const struct document_field operation_fields[] = {
-    {"type", DOCUMENT_TEXT, DOCUMENT_AT(struct job, type), .check = is_type,
+    {"type", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, type), .check = is_type,
      .expected = "an operation as in \"system.hostname.get\""},
     {"data", DOCUMENT_OBJECT, DOCUMENT_AT(struct job, data)},
     {.name = NULL},
 };
 
 static const struct document_field fields[] = {
-    {"id", DOCUMENT_TEXT, DOCUMENT_AT(struct job, id), .check = uuid_valid,
+    {"id", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, id), .check = uuid_valid,
      .expected = "a UUID"},
     {"target", DOCUMENT_TARGET, DOCUMENT_AT(struct job, target)},
     {"operation", DOCUMENT_FIELDS, .fields = operation_fields},
-    {"kind", DOCUMENT_WORD, DOCUMENT_AT(struct job, kind), .words = kinds},
-    {"lane", DOCUMENT_WORD, DOCUMENT_AT(struct job, lane), .words = lanes},
+    {"kind", DOCUMENT_WORD, DOCUMENT_SIZED(struct job, kind), .words = kinds},
+    {"lane", DOCUMENT_WORD, DOCUMENT_SIZED(struct job, lane), .words = lanes},
     {"created", DOCUMENT_TIME, DOCUMENT_AT(struct job, created_ns)},
     {"expires_at", DOCUMENT_TIME, DOCUMENT_AT(struct job, expires_ns)},
-    {"submitted_by", DOCUMENT_TEXT, DOCUMENT_AT(struct job, submitted_by),
+    {"submitted_by", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, submitted_by),
      .check = document_is_printable,
      .expected = "a text without control characters"},
-    {"traceparent", DOCUMENT_TEXT, DOCUMENT_AT(struct job, traceparent),
+    {"traceparent", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, traceparent),
      .flags = DOCUMENT_OPTIONAL, .check = is_traceparent,
      .expected = "a W3C traceparent"},
-    {"retry_of", DOCUMENT_TEXT, DOCUMENT_AT(struct job, retry_of),
+    {"retry_of", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, retry_of),
      .flags = DOCUMENT_OPTIONAL, .check = uuid_valid, .expected = "a UUID"},
     {"expected", DOCUMENT_HOSTS, DOCUMENT_AT(struct job, expected)},
     {.name = NULL},

@@ -21,25 +21,26 @@
 #include "lib/subject.h"
 #include "lib/uuid.h"
 
-#define JOB_SIZE_MAX	   (1024 * 1024) /* octets of a job document */
-#define JOB_TYPE_MAX	   64
+#define JOB_SIZE_MAX         (1024 * 1024) /* octets of a job document */
+#define JOB_TYPE_MAX         64
 #define JOB_TRACEPARENT_SIZE 56
-#define JOB_EXPECTED_MAX   4096 /* hosts that a job names as expected */
-#define JOB_ERROR_MAX	   1024
+#define JOB_EXPECTED_MAX     4096 /* hosts that a job names as expected */
+#define JOB_ERROR_MAX        1024
 
 struct job {
 	char id[UUID_SIZE];
 	char type[JOB_TYPE_MAX + 1]; /* operation.type */
-	json_t *data;		     /* operation.data, an object; owned */
+	json_t *data;                /* operation.data, an object; owned */
 	enum job_kind kind;
 	enum job_lane lane;
 	struct target target;
-	int64_t created_ns;    /* wall clock */
-	int64_t expires_ns;    /* no worker begins it after this */
+	int64_t created_ns;     /* wall clock */
+	int64_t expires_ns;     /* no worker begins it after this */
 	char submitted_by[256]; /* subject of the token */
 	char traceparent[JOB_TRACEPARENT_SIZE]; /* W3C Trace Context, "" none */
 	char retry_of[UUID_SIZE]; /* the job that this one repeats, "" none */
-	json_t *expected;      /* array of host names, sorted; owned; for _any empty: one answer of whoever */
+	json_t *
+	    expected; /* array of host names, sorted; owned; for _any empty: one answer of whoever */
 };
 
 /* Releases what the members own; the struct itself is the caller's. */
@@ -70,7 +71,8 @@ enum err job_event_parse(const char *text, enum job_event *event);
 struct event {
 	char job_id[UUID_SIZE];
 	enum job_event event;
-	char hostname[SUBJECT_HOST_MAX + 1]; /* "api" for events of the API's own */
+	char hostname[SUBJECT_HOST_MAX +
+		      1]; /* "api" for events of the API's own */
 	int64_t unix_nano;
 	char message[JOB_ERROR_MAX]; /* data.message, "" none */
 	char error[JOB_ERROR_MAX];   /* data.error, "" none */
@@ -83,10 +85,10 @@ enum err event_decode(const char *text, size_t size, struct event *event,
 
 struct response {
 	char job_id[UUID_SIZE];
-	bool failed;		/* status "failed", else "completed" */
+	bool failed; /* status "failed", else "completed" */
 	char hostname[SUBJECT_HOST_MAX + 1];
 	char error[JOB_ERROR_MAX]; /* "" unless failed */
-	json_t *data;		/* owned; NULL when failed */
+	json_t *data;              /* owned; NULL when failed */
 	int64_t timestamp_ns;
 };
 
@@ -130,7 +132,7 @@ struct heartbeat {
 	char instance[UUID_SIZE]; /* new at each start of a worker */
 	char version[32];
 	char os[128];
-	json_t *labels;	   /* object of strings; owned */
+	json_t *labels;    /* object of strings; owned */
 	json_t *providers; /* object domain -> name of what was chosen; owned */
 	int64_t started_ns;
 	int64_t seen_ns;

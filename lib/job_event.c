@@ -26,19 +26,20 @@ static const char *const outcomes[] = {
     [false] = "completed", [true] = "failed", NULL};
 
 static const struct document_field event_data_fields[] = {
-    {"message", DOCUMENT_TEXT, DOCUMENT_AT(struct event, message),
+    {"message", DOCUMENT_TEXT, DOCUMENT_SIZED(struct event, message),
      .flags = DOCUMENT_OPTIONAL | DOCUMENT_REPAIR},
-    {"error", DOCUMENT_TEXT, DOCUMENT_AT(struct event, error),
+    {"error", DOCUMENT_TEXT, DOCUMENT_SIZED(struct event, error),
      .flags = DOCUMENT_OPTIONAL | DOCUMENT_REPAIR},
     {.name = NULL},
 };
 
 /* "timestamp" is for readers of the document, unix_nano is the time. */
 static const struct document_field event_fields[] = {
-    {"job_id", DOCUMENT_TEXT, DOCUMENT_AT(struct event, job_id),
+    {"job_id", DOCUMENT_TEXT, DOCUMENT_SIZED(struct event, job_id),
      .check = uuid_valid, .expected = "a UUID"},
-    {"event", DOCUMENT_WORD, DOCUMENT_AT(struct event, event), .words = events},
-    {"hostname", DOCUMENT_TEXT, DOCUMENT_AT(struct event, hostname),
+    {"event", DOCUMENT_WORD, DOCUMENT_SIZED(struct event, event),
+     .words = events},
+    {"hostname", DOCUMENT_TEXT, DOCUMENT_SIZED(struct event, hostname),
      .check = document_is_host, .expected = "a host name in lower case"},
     {"timestamp", DOCUMENT_TIME, DOCUMENT_AT(struct event, unix_nano)},
     {"unix_nano", DOCUMENT_INT, DOCUMENT_AT(struct event, unix_nano)},
@@ -47,15 +48,15 @@ static const struct document_field event_fields[] = {
 };
 
 static const struct document_field response_fields[] = {
-    {"job_id", DOCUMENT_TEXT, DOCUMENT_AT(struct response, job_id),
+    {"job_id", DOCUMENT_TEXT, DOCUMENT_SIZED(struct response, job_id),
      .check = uuid_valid, .expected = "a UUID"},
-    {"status", DOCUMENT_WORD, DOCUMENT_AT(struct response, failed),
+    {"status", DOCUMENT_WORD, DOCUMENT_SIZED(struct response, failed),
      .words = outcomes},
     {"data", DOCUMENT_OBJECT, DOCUMENT_AT(struct response, data),
      .flags = DOCUMENT_OPTIONAL},
-    {"error", DOCUMENT_TEXT, DOCUMENT_AT(struct response, error),
+    {"error", DOCUMENT_TEXT, DOCUMENT_SIZED(struct response, error),
      .flags = DOCUMENT_OPTIONAL | DOCUMENT_REPAIR},
-    {"hostname", DOCUMENT_TEXT, DOCUMENT_AT(struct response, hostname),
+    {"hostname", DOCUMENT_TEXT, DOCUMENT_SIZED(struct response, hostname),
      .check = document_is_host, .expected = "a host name in lower case"},
     {"timestamp", DOCUMENT_TIME, DOCUMENT_AT(struct response, timestamp_ns)},
     {.name = NULL},

@@ -22,13 +22,13 @@ is_labels(json_t *labels)
 }
 
 static const struct document_field fields[] = {
-    {"hostname", DOCUMENT_TEXT, DOCUMENT_AT(struct heartbeat, hostname),
+    {"hostname", DOCUMENT_TEXT, DOCUMENT_SIZED(struct heartbeat, hostname),
      .check = document_is_host, .expected = "a host name in lower case"},
-    {"instance", DOCUMENT_TEXT, DOCUMENT_AT(struct heartbeat, instance),
+    {"instance", DOCUMENT_TEXT, DOCUMENT_SIZED(struct heartbeat, instance),
      .check = uuid_valid, .expected = "a UUID"},
-    {"version", DOCUMENT_TEXT, DOCUMENT_AT(struct heartbeat, version),
+    {"version", DOCUMENT_TEXT, DOCUMENT_SIZED(struct heartbeat, version),
      .flags = DOCUMENT_REPAIR},
-    {"os", DOCUMENT_TEXT, DOCUMENT_AT(struct heartbeat, os),
+    {"os", DOCUMENT_TEXT, DOCUMENT_SIZED(struct heartbeat, os),
      .flags = DOCUMENT_REPAIR},
     {"labels", DOCUMENT_OBJECT, DOCUMENT_AT(struct heartbeat, labels),
      .check_object = is_labels,

@@ -13,10 +13,10 @@
 
 #include "lib/error.h"
 
-#define SIGNATURE_SIZE	1024 /* room for the text with its NUL */
-#define SIGNATURE_TRUST_MAX 8	/* keys that are trusted at the same time */
+#define SIGNATURE_SIZE      1024 /* room for the text with its NUL */
+#define SIGNATURE_TRUST_MAX 8    /* keys that are trusted at the same time */
 
-struct signer; /* a private key; read-only after signer_load, every thread */
+struct signer;  /* a private key; read-only after signer_load, every thread */
 struct truster; /* public keys; read-only after truster_load, every thread */
 
 /* Reads a PEM private key (PKCS #8).  ERR_INVALID unless it is Ed25519; a file

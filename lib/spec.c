@@ -58,6 +58,7 @@ read_operation(const json_t *source, const char *type,
 
 	operation->type = type;
 	operation->summary = text_member(source, "summary", "");
+	operation->change = text_member(source, "x-osapi-change", type);
 	operation->data = json_object_get(source, "data");
 	if (strcmp(kind, job_kind_text(JOB_MODIFY)) == 0)
 		operation->kind = JOB_MODIFY;

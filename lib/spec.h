@@ -43,6 +43,7 @@ struct spec_operation {
 	enum job_kind kind;
 	const json_t *data; /* schema of operation.data */
 	const char *summary;
+	const char *change; /* "modify DNS": what is asked before many hosts change */
 };
 
 /* One method of one path. */

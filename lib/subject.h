@@ -16,9 +16,9 @@
 
 #include "lib/error.h"
 
-#define SUBJECT_SIZE	 512 /* room for every subject with its NUL */
-#define SUBJECT_HOST_MAX 253 /* octets of a host name, RFC 1123 */
-#define SUBJECT_KEY_MAX	 63
+#define SUBJECT_SIZE      512 /* room for every subject with its NUL */
+#define SUBJECT_HOST_MAX  253 /* octets of a host name, RFC 1123 */
+#define SUBJECT_KEY_MAX   63
 #define SUBJECT_VALUE_MAX 127
 
 enum target_kind { TARGET_ANY, TARGET_ALL, TARGET_HOST, TARGET_LABEL };
@@ -26,7 +26,7 @@ enum target_kind { TARGET_ANY, TARGET_ALL, TARGET_HOST, TARGET_LABEL };
 struct target {
 	enum target_kind kind;
 	char host[SUBJECT_HOST_MAX + 1]; /* TARGET_HOST, lower case */
-	char key[SUBJECT_KEY_MAX + 1];	 /* TARGET_LABEL */
+	char key[SUBJECT_KEY_MAX + 1];   /* TARGET_LABEL */
 	char value[SUBJECT_VALUE_MAX + 1];
 };
 
@@ -48,7 +48,8 @@ bool target_matches(const struct target *target, const char *host,
 
 /* RFC 1123: letters, digits, "-" and "."; labels of 1-63, 253 in all. Writes
  * the lower case form, without a final dot. */
-enum err subject_host_check(const char *host, char out[static SUBJECT_HOST_MAX + 1],
+enum err subject_host_check(const char *host,
+			    char out[static SUBJECT_HOST_MAX + 1],
 			    struct err_info *info);
 
 /* Checks a label as a worker's configuration gives it. */
@@ -56,14 +57,17 @@ enum err subject_label_check(const char *key, const char *value,
 			     struct err_info *info);
 
 /* The one subject token of a checked host name; returns buf. */
-char *subject_host_token(const char *host, char buf[static SUBJECT_HOST_MAX + 1]);
+char *subject_host_token(const char *host,
+			 char buf[static SUBJECT_HOST_MAX + 1]);
 
 /* The host name of such a token; returns buf. */
-char *subject_token_host(const char *token, char buf[static SUBJECT_HOST_MAX + 1]);
+char *subject_token_host(const char *token,
+			 char buf[static SUBJECT_HOST_MAX + 1]);
 
 /* Writes "{prefix}[.live].{kind}.{target}"; ERR_TOO_LARGE. */
 enum err subject_job(const char *prefix, enum job_lane lane, enum job_kind kind,
-		     const struct target *target, char buf[static SUBJECT_SIZE]);
+		     const struct target *target,
+		     char buf[static SUBJECT_SIZE]);
 
 /* As subject_job with "*" for the kind: what one consumer of a lane filters. */
 enum err subject_filter(const char *prefix, enum job_lane lane,
@@ -71,8 +75,8 @@ enum err subject_filter(const char *prefix, enum job_lane lane,
 			char buf[static SUBJECT_SIZE]);
 
 /* The first token of job.stream_subjects ("jobs.>" gives "jobs"). */
-enum err subject_prefix(const char *stream_subjects, char buf[static SUBJECT_SIZE],
-			struct err_info *info);
+enum err subject_prefix(const char *stream_subjects,
+			char buf[static SUBJECT_SIZE], struct err_info *info);
 
 const char *job_kind_text(enum job_kind kind); /* "query", "modify" */
 

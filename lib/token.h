@@ -10,10 +10,10 @@
 
 #include "lib/error.h"
 
-#define TOKEN_MAX	  4096 /* characters of a token that is looked at */
+#define TOKEN_MAX         4096 /* characters of a token that is looked at */
 #define TOKEN_SUBJECT_MAX 255
-#define TOKEN_KEY_MIN	  32 /* octets of a signing key */
-#define TOKEN_LEEWAY_S	  30
+#define TOKEN_KEY_MIN     32 /* octets of a signing key */
+#define TOKEN_LEEWAY_S    30
 
 /* Ascending: a role may do what a lower one may. */
 enum role { ROLE_NONE, ROLE_READ, ROLE_WRITE, ROLE_ADMIN };
@@ -48,6 +48,7 @@ enum err token_issue(const void *key, size_t key_size, enum role role,
  * client (nothing of the token or key in them).  From every thread.
  */
 enum err token_verify(const void *key, size_t key_size, const char *text,
-		      int64_t now_s, struct token *token, struct err_info *info);
+		      int64_t now_s, struct token *token,
+		      struct err_info *info);
 
 #endif

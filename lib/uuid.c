@@ -110,12 +110,12 @@ uuid_valid(const char *text)
 int64_t
 uuid_time_ms(const char *text)
 {
-	int64_t ms = 0;
+	uint64_t ms = 0;
 
 	if (!uuid_valid(text) || text[14] != '7' || !strchr("89ab", text[19]))
 		return -1;
 	for (size_t i = 0; i < 13; i++)
 		if (!is_hyphen_place(i))
-			ms = ms << 4 | hex_value(text[i]);
-	return ms;
+			ms = ms << 4 | (unsigned)hex_value(text[i]);
+	return (int64_t)ms;
 }

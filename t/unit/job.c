@@ -147,7 +147,8 @@ refuses_to_write_numbers_and_values_that_cannot_be(void)
 	       ERR_INVALID);
 	job = plain_job();
 	job.expires_ns = INT64_MAX;
-	IS_INT("after 2200, INT64_MAX", job_encode(&job, &text, &size, NULL), ERR_INVALID);
+	IS_INT("after 2200, INT64_MAX", job_encode(&job, &text, &size, NULL),
+	       ERR_INVALID);
 	job = plain_job();
 	job.kind = (enum job_kind)7;
 	IS_INT("a kind that is none", job_encode(&job, &text, &size, NULL),
