@@ -1,0 +1,207 @@
+/*
+ * fcgi/feed.c: see feed.h.
+ *
+ * Keys: "jobs.{id}" and "status.{id}..." in the job bucket, "{id}.{host}" in
+ * the response bucket.  A delete of an event or a response alone says nothing
+ * (a job's delete comes first, as the delete of its own key).
+ */
+#include "fcgi/feed.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/job.h"
+#include "lib/log.h"
+
+struct feed {
+	struct index *index;
+	struct follower *jobs;
+	struct follower *responses;
+	const char *job_bucket;
+	atomic_uint_fast64_t skipped;
+};
+
+/* ---- one change ---- */
+
+/* Copies the id that a key has behind `prefix`; false where it has none. */
+static bool
+key_id(const char *key, const char *prefix, char id[static UUID_SIZE])
+{
+	size_t skip = strlen(prefix);
+
+	if (strncmp(key, prefix, skip) != 0)
+		return false;
+	snprintf(id, UUID_SIZE, "%s", key + skip);
+	return uuid_valid(id);
+}
+
+static enum err
+apply_job(struct index *index, const struct follower_change *change,
+	  const char *id, struct err_info *info)
+{
+	struct job job;
+	enum err err;
+
+	if (change->op != FOLLOWER_PUT) {
+		index_delete_job(index, id, change->revision);
+		return ERR_OK;
+	}
+	err = job_decode(change->value, change->size, &job, info);
+	if (err != ERR_OK)
+		return err;
+	if (strcmp(job.id, id) == 0)
+		index_put_job(index, &job, change->size, change->revision);
+	else
+		err = err_set(info, ERR_INVALID, "the document is of job %s",
+			      job.id);
+	job_release(&job);
+	return err;
+}
+
+static enum err
+apply_event(struct index *index, const struct follower_change *change,
+	    const char *id, struct err_info *info)
+{
+	struct event event;
+	enum err err;
+
+	if (change->op != FOLLOWER_PUT)
+		return ERR_OK;
+	err = event_decode(change->value, change->size, &event, info);
+	if (err != ERR_OK)
+		return err;
+	if (strcmp(event.job_id, id) != 0)
+		return err_set(info, ERR_INVALID, "the event is of job %s",
+			       event.job_id);
+	index_put_event(index, &event, change->revision);
+	return ERR_OK;
+}
+
+static enum err
+apply_response(struct index *index, const struct follower_change *change,
+	       const char *id, struct err_info *info)
+{
+	struct response response;
+	enum err err;
+
+	if (change->op != FOLLOWER_PUT)
+		return ERR_OK;
+	err = response_decode(change->value, change->size, &response, info);
+	if (err != ERR_OK)
+		return err;
+	if (strcmp(response.job_id, id) == 0)
+		index_put_response(index, &response, change->size,
+				   change->revision);
+	else
+		err = err_set(info, ERR_INVALID, "the response is of job %s",
+			      response.job_id);
+	response_release(&response);
+	return err;
+}
+
+bool
+feed_apply(struct index *index, bool job_bucket,
+	   const struct follower_change *change, struct err_info *info)
+{
+	char id[UUID_SIZE];
+
+	if (change->op == FOLLOWER_RESET) {
+		index_reset(index, job_bucket ? INDEX_JOBS : INDEX_RESPONSES);
+		return true;
+	}
+	if (!job_bucket && key_id(change->key, "", id))
+		return apply_response(index, change, id, info) == ERR_OK;
+	if (job_bucket && key_id(change->key, "jobs.", id))
+		return apply_job(index, change, id, info) == ERR_OK;
+	if (job_bucket && key_id(change->key, "status.", id))
+		return apply_event(index, change, id, info) == ERR_OK;
+	if (job_bucket && strncmp(change->key, "idem.", strlen("idem.")) == 0)
+		return true; /* fcgi/idempotency.h's claims: not about jobs */
+	err_set(info, ERR_INVALID, "no key of the job store");
+	return false;
+}
+
+/* ---- the two followers ---- */
+
+static void
+apply(const struct follower_change *change, void *arg)
+{
+	struct feed *feed = arg;
+	struct err_info info = {.text = ""};
+	bool job_bucket = strcmp(change->bucket, feed->job_bucket) == 0;
+
+	if (feed_apply(feed->index, job_bucket, change, &info))
+		return;
+	atomic_fetch_add(&feed->skipped, 1);
+	log_warning("a document cannot be read",
+		    LOG_S("bucket", change->bucket), LOG_S("key", change->key),
+		    LOG_I("revision", (int64_t)change->revision),
+		    LOG_S("error", info.text));
+}
+
+enum err
+feed_new(struct broker *broker, const struct config *config,
+	 struct index *index, struct feed **out, struct err_info *info)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+	enum err err;
+
+	if (!feed)
+		return ERR_NO_MEMORY;
+	feed->index = index;
+	feed->job_bucket = config->job.kv_bucket;
+	err = follower_new(broker, config->job.kv_bucket, apply, feed,
+			   &feed->jobs, info);
+	if (err == ERR_OK)
+		err = follower_new(broker, config->job.kv_response_bucket,
+				   apply, feed, &feed->responses, info);
+	if (err == ERR_OK)
+		*out = feed;
+	else
+		feed_free(feed);
+	return err;
+}
+
+void
+feed_free(struct feed *feed)
+{
+	if (!feed)
+		return;
+	follower_free(feed->jobs);
+	follower_free(feed->responses);
+	free(feed);
+}
+
+void
+feed_states(struct feed *feed, struct follower_state states[static 2])
+{
+	follower_state(feed->jobs, &states[0]);
+	follower_state(feed->responses, &states[1]);
+}
+
+bool
+feed_ready(struct feed *feed, struct err_info *info)
+{
+	static const char *const names[] = {"jobs", "responses"};
+	struct follower_state states[2];
+
+	feed_states(feed, states);
+	for (unsigned i = 0; i < 2; i++) {
+		if (states[i].ready)
+			continue;
+		err_set(info, ERR_UNAVAILABLE, "the index of %s is %s%s%s",
+			names[i],
+			states[i].filled ? "out of step" : "being filled",
+			states[i].error[0] ? ": " : "", states[i].error);
+		return false;
+	}
+	return true;
+}
+
+uint64_t
+feed_skipped(const struct feed *feed)
+{
+	return atomic_load(&feed->skipped);
+}

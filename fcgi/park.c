@@ -1,0 +1,45 @@
+/*
+ * fcgi/park.c: a request that waits for its job without a thread.
+ */
+#include "fcgi/park.h"
+
+#include "fcgi/reply.h"
+#include "fcgi/responder.h"
+
+static void
+finish(enum wake why, void *arg)
+{
+	struct request *r = arg;
+
+	scoreboard_add(r->responder->counters, SCOREBOARD_WAITERS, -1);
+	request_context(r);
+	if (why != WAKE_GONE)
+		r->render(r, why);
+	request_finish(r, why == WAKE_GONE);
+}
+
+enum handled
+park(struct request *r, int64_t timeout_ms,
+     void (*render)(struct request *request, enum wake why))
+{
+	struct scoreboard_slot *counters = r->responder->counters;
+	struct err_info info = {""};
+	enum err err;
+
+	/* All before waiters_park: it may come back before that returns. */
+	r->render = render;
+	r->parked = true;
+	scoreboard_add(counters, SCOREBOARD_WAITERS, 1);
+	err = waiters_park(r->responder->waiters, r->job_id, timeout_ms,
+			   r->fcgi.ipcFd, finish, r);
+	if (!err)
+		return PARKED;
+	r->parked = false;
+	scoreboard_add(counters, SCOREBOARD_WAITERS, -1);
+	if (err == ERR_BUSY)
+		err_set(&info, err,
+			"too many clients wait; the job goes on, ask for it "
+			"later");
+	reply_error_job(r, err, &info, r->job_id);
+	return HANDLED;
+}

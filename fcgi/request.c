@@ -1,0 +1,276 @@
+/*
+ * fcgi/request.c: one HTTP request, from the connection to the log line.
+ *
+ * libfcgi is given an accepted connection by setting ipcFd before
+ * FCGX_Accept_r, with listen_sock -1, so that a connection that breaks the
+ * protocol ends the call instead of beginning to wait for another one.
+ */
+#include "fcgi/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi/intake.h"
+#include "fcgi/reply.h"
+#include "fcgi/responder.h"
+#include "fcgi/scoreboard.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/uuid.h"
+
+#define ROLE_RESPONDER 1 /* FCGI_RESPONDER of the FastCGI specification */
+
+static int64_t
+now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+const char *
+request_param(const struct request *request, const char *name)
+{
+	return FCGX_GetParam(name, request->fcgi.envp);
+}
+
+static void
+choose_id(struct request *r)
+{
+	static const char *const sources[] = {"OSAPI_REQUEST_ID",
+					      "HTTP_X_REQUEST_ID"};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		const char *id = request_param(r, sources[i]);
+
+		if (!query_request_id(id))
+			continue;
+		memcpy(r->id, id, strlen(id) + 1);
+		return;
+	}
+	uuid_make(r->id);
+}
+
+/* version 00, W3C Trace Context: 00-{32 hex}-{16 hex}-{2 hex}, not all 0 */
+static void
+read_traceparent(struct request *r)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char *text = request_param(r, "HTTP_TRACEPARENT");
+
+	if (!text || strlen(text) != sizeof(r->traceparent) - 1 ||
+	    strncmp(text, "00-", 3) != 0 || strspn(text + 3, hex) != 32 ||
+	    text[35] != '-' || strspn(text + 36, hex) != 16 ||
+	    text[52] != '-' || strspn(text + 53, hex) != 2 ||
+	    strspn(text + 3, "0") >= 32 || strspn(text + 36, "0") >= 16)
+		return;
+	memcpy(r->traceparent, text, sizeof(r->traceparent));
+	memcpy(r->trace_id, text + 3, 32);
+}
+
+void
+request_context(const struct request *r)
+{
+	struct log_context *context = log_context();
+
+	memcpy(context->request_id, r->id, sizeof(context->request_id));
+	memcpy(context->trace_id, r->trace_id, sizeof(context->trace_id));
+	memcpy(context->job_id, r->job_id, sizeof(context->job_id));
+}
+
+struct request *
+request_read(struct responder *responder, int fd)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r || FCGX_InitRequest(&r->fcgi, -1, 0) != 0) {
+		close(fd);
+		free(r);
+		return NULL;
+	}
+	r->responder = responder;
+	r->begun_ns = clock_wall_ns();
+	r->begun_us = now_us();
+	r->fcgi.ipcFd = fd;
+	r->fcgi.keepConnection = 1;
+	/* Without this libfcgi blocks for 2 s when it closes. */
+	r->fcgi.detached = 1;
+	if (FCGX_Accept_r(&r->fcgi) != 0 || r->fcgi.role != ROLE_RESPONDER) {
+		FCGX_Free(&r->fcgi, 1);
+		free(r);
+		return NULL;
+	}
+	r->keep = r->fcgi.keepConnection != 0;
+	r->fcgi.keepConnection = 1;
+	r->fcgi.detached = 1;
+	r->method = request_param(r, "REQUEST_METHOD");
+	r->head = r->method && !strcmp(r->method, "HEAD");
+	choose_id(r);
+	read_traceparent(r);
+	request_context(r);
+	scoreboard_add(responder->counters, SCOREBOARD_IN_FLIGHT, 1);
+	return r;
+}
+
+enum err
+request_line(struct request *r, struct err_info *info)
+{
+	const char *uri = request_param(r, "REQUEST_URI");
+	const char *query = request_param(r, "QUERY_STRING");
+	const char *mark;
+	size_t size;
+
+	if (!r->method || !*r->method || strlen(r->method) > 16)
+		return err_set(info, ERR_INVALID, "REQUEST_METHOD: %s",
+			       r->method ? "too long" : "missing");
+	if (!uri || *uri != '/')
+		return err_set(info, ERR_INVALID,
+			       "REQUEST_URI: a path that begins with \"/\" "
+			       "is needed");
+	mark = strchr(uri, '?');
+	size = mark ? (size_t)(mark - uri) : strlen(uri);
+	if (size >= sizeof(r->path))
+		return err_set(info, ERR_INVALID,
+			       "the path is longer than %zu octets",
+			       sizeof(r->path) - 1);
+	memcpy(r->path, uri, size);
+	if (!query)
+		query = mark ? mark + 1 : "";
+	return query_parse(query, &r->query, info);
+}
+
+/* Whether the body was read to its end. */
+static bool
+at_end(struct request *r)
+{
+	return FCGX_GetChar(r->fcgi.in) == EOF &&
+	       FCGX_GetError(r->fcgi.in) == 0;
+}
+
+enum err
+request_body(struct request *r, size_t size, char **text,
+	     struct err_info *info)
+{
+	char *body = malloc(size + 1);
+	size_t done = 0;
+
+	if (!body)
+		return err_set(info, ERR_NO_MEMORY, "out of memory");
+	while (done < size) {
+		int n = FCGX_GetStr(body + done, (int)(size - done),
+				    r->fcgi.in);
+
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	if (done < size) {
+		free(body);
+		return err_set(info, ERR_ABORTED,
+			       "the body ended after %zu of %zu octets", done,
+			       size);
+	}
+	if (!at_end(r)) {
+		free(body);
+		return err_set(info, ERR_INVALID,
+			       "the body is longer than Content-Length says");
+	}
+	body[size] = '\0';
+	*text = body;
+	return ERR_OK;
+}
+
+bool
+request_drain(struct request *r)
+{
+	char trash[8192];
+	size_t all = 0;
+	int n;
+
+	while (all < REQUEST_DRAIN_MAX &&
+	       (n = FCGX_GetStr(trash, sizeof(trash), r->fcgi.in)) > 0)
+		all += (size_t)n;
+	return at_end(r);
+}
+
+static void
+count(const struct request *r, bool lost)
+{
+	struct scoreboard_slot *counters = r->responder->counters;
+	enum scoreboard_counter class = SCOREBOARD_STATUS_5XX;
+
+	if (r->status >= 100 && r->status < 500)
+		class = SCOREBOARD_STATUS_1XX +
+			(enum scoreboard_counter)(r->status / 100 - 1);
+	if (r->answered) {
+		scoreboard_add(counters, SCOREBOARD_REQUESTS, 1);
+		scoreboard_add(counters, class, 1);
+	}
+	if (lost)
+		scoreboard_add(counters, SCOREBOARD_ABORTED, 1);
+	scoreboard_add(counters, SCOREBOARD_IN_FLIGHT, -1);
+}
+
+static void
+log_line(const struct request *r, bool lost)
+{
+	const struct spec_endpoint *endpoint = r->match.endpoint;
+
+	log_info(lost ? "request, client gone" : "request",
+		 LOG_S("method", r->method ? r->method : "-"),
+		 LOG_S("route", endpoint ? endpoint->path : "-"),
+		 LOG_I("status", r->status),
+		 LOG_R("duration_ms",
+		       (double)(now_us() - r->begun_us) / 1000.0),
+		 LOG_S("subject", *r->token.subject ? r->token.subject : NULL));
+}
+
+/* Ends the FastCGI request and decides about the connection. */
+static bool
+hang_up(struct request *r, bool ended)
+{
+	struct intake *intake = r->responder->intake;
+	bool lost;
+	int fd;
+
+	FCGX_FClose(r->fcgi.err);
+	lost = FCGX_FClose(r->fcgi.out) < 0;
+	FCGX_Finish_r(&r->fcgi);
+	fd = r->fcgi.ipcFd;
+	if (fd < 0)
+		return lost;
+	if (!ended)
+		intake_linger(intake, fd);
+	else if (r->keep && !r->parked && !lost)
+		intake_keep(intake, fd);
+	else
+		close(fd);
+	return lost;
+}
+
+void
+request_finish(struct request *r, bool gone)
+{
+	struct log_context *context = log_context();
+	bool ended;
+
+	request_context(r);
+	if (!r->answered && !gone)
+		reply_error(r, ERR_INTERNAL, NULL);
+	ended = request_drain(r);
+	/* The line needs the parameters, the counters the outcome. */
+	if (gone)
+		r->keep = false;
+	log_line(r, gone);
+	gone = hang_up(r, ended) || gone;
+	count(r, gone);
+	query_release(&r->query);
+	json_decref(r->parameters);
+	json_decref(r->body);
+	free(r);
+	memset(context, 0, sizeof(*context));
+}

@@ -1,0 +1,444 @@
+/*
+ * t/unit/sweeper.c: background duties, with two sweepers at work at the same
+ * time as in two processes: everything is done, and once.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/dead_letter.h"
+#include "fcgi/renotify.h"
+#include "fcgi/sweeper.h"
+#include "lib/jetstream.h"
+#include "t/support/job_store.h"
+#include "t/unit/unit.h"
+
+#define GUARD_MS 60000 /* a failure guard, not a limit */
+#define NODES	 2
+
+/* ---- waiting for what nobody announces ---- */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* none: for the condition */
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+static void
+on_change(const char *job_id, void *arg)
+{
+	(void)job_id;
+	(void)arg;
+	pthread_cond_broadcast(&changed);
+}
+
+static void
+look_again_soon(void)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_nsec += 20 * CLOCK_NS_PER_MS;
+	if (deadline.tv_nsec >= CLOCK_NS_PER_S) {
+		deadline.tv_nsec -= CLOCK_NS_PER_S;
+		deadline.tv_sec++;
+	}
+	pthread_mutex_lock(&mutex);
+	pthread_cond_timedwait(&changed, &mutex, &deadline);
+	pthread_mutex_unlock(&mutex);
+}
+
+/* ---- two processes' worth of index, feed and sweeper ---- */
+
+struct node {
+	struct job_store on;
+	struct index *index;
+	struct feed *feed;
+	struct sweeper *sweeper;
+};
+
+static struct job_store world;
+static struct node nodes[NODES];
+
+static void
+check(enum err err, const struct err_info *info)
+{
+	if (err == ERR_OK)
+		return;
+	fprintf(stderr, "%s: %s\n", err_name(err), info->text);
+	abort();
+}
+
+static void
+begin(const struct config_override *overrides)
+{
+	job_store_open(&world, unit_directory(), overrides);
+	job_store_provision(&world);
+	for (unsigned i = 0; i < NODES; i++) {
+		struct node *node = &nodes[i];
+		struct err_info info = {.text = ""};
+
+		job_store_join(&node->on, &world, overrides);
+		check(index_new(NULL, 0, &node->index), &info);
+		index_on_change(node->index, on_change, NULL);
+		check(feed_new(node->on.broker, node->on.config, node->index,
+			       &node->feed, &info),
+		      &info);
+	}
+}
+
+/* Apart from begin, so that jobs can be there before. */
+static void
+begin_to_sweep(void)
+{
+	for (unsigned i = 0; i < NODES; i++) {
+		struct node *node = &nodes[i];
+		struct err_info info = {.text = ""};
+
+		check(sweeper_new(node->on.store, node->on.config, node->feed,
+				  node->index, &node->sweeper, &info),
+		      &info);
+	}
+}
+
+static void
+end(void)
+{
+	for (unsigned i = 0; i < NODES; i++) {
+		sweeper_free(nodes[i].sweeper);
+		feed_free(nodes[i].feed);
+		job_store_close(&nodes[i].on);
+		index_free(nodes[i].index);
+		nodes[i] = (struct node){.index = NULL};
+	}
+	job_store_close(&world);
+}
+
+static struct sweeper_counts
+sum(void)
+{
+	struct sweeper_counts total = {.expired = 0};
+
+	for (unsigned i = 0; i < NODES; i++) {
+		struct sweeper_counts counts = {.expired = 0};
+
+		if (nodes[i].sweeper)
+			sweeper_counts(nodes[i].sweeper, &counts);
+		total.expired += counts.expired;
+		total.renotified += counts.renotified;
+		total.dead_letters += counts.dead_letters;
+		total.failures += counts.failures;
+	}
+	return total;
+}
+
+static bool
+has_status(struct index *index, const char *id, enum job_status status)
+{
+	struct index_view view;
+	bool has;
+
+	if (index_view(index, id, &view) != ERR_OK)
+		return false;
+	has = view.status == status;
+	index_view_release(&view);
+	return has;
+}
+
+/* Waits until the job has this status in both indexes. */
+static bool
+await_status(const char *id, enum job_status status)
+{
+	int64_t until_ms = clock_mono_ms() + GUARD_MS;
+
+	for (unsigned i = 0; i < NODES; i++)
+		while (!has_status(nodes[i].index, id, status)) {
+			if (clock_mono_ms() > until_ms)
+				return false;
+			look_again_soon();
+		}
+	return true;
+}
+
+/* Stores a job's document alone, as if its maker had died then. */
+static void
+store_document(const struct job *job)
+{
+	struct jetstream_ack ack;
+	struct err_info info = {.text = ""};
+	natsMsg *message = NULL;
+	char subject[128];
+	size_t size;
+	char *text = job_store_text(job, &size);
+	enum err one;
+
+	snprintf(subject, sizeof(subject), "$KV.%s.jobs.%s",
+		 world.config->job.kv_bucket, job->id);
+	natsMsg_Create(&message, subject, NULL, text, (int)size);
+	check(jetstream_publish(world.broker, &message, 1, 5000, &ack, &one,
+				&info),
+	      &info);
+	natsMsg_Destroy(message);
+	free(text);
+}
+
+/* A notification that the server does not know by its id. */
+static void
+store_notification(const struct job *job)
+{
+	struct jetstream_ack ack;
+	struct err_info info = {.text = ""};
+	natsMsg *message = NULL;
+	char subject[SUBJECT_SIZE];
+	enum err one;
+
+	subject_job(store_subject_prefix(world.store), job->lane, job->kind,
+		    &job->target, subject);
+	natsMsg_Create(&message, subject, NULL, job->id,
+		       (int)strlen(job->id));
+	check(jetstream_publish(world.broker, &message, 1, 5000, &ack, &one,
+				&info),
+	      &info);
+	natsMsg_Destroy(message);
+}
+
+static void
+age(struct job *job, int64_t ms)
+{
+	job->created_ns -= ms * CLOCK_NS_PER_MS;
+}
+
+static long
+notifications(void)
+{
+	return job_store_messages(&world, store_jobs_stream(world.store));
+}
+
+static bool
+await_notifications(long count)
+{
+	int64_t until_ms = clock_mono_ms() + GUARD_MS;
+
+	while (notifications() < count && clock_mono_ms() < until_ms)
+		look_again_soon();
+	return notifications() == count;
+}
+
+/* Waits until both have swept whatever they found: a job that is due later
+ * than all others was notified. */
+static bool
+await_marker(long count)
+{
+	struct job job;
+
+	job_store_make(&job, "_any");
+	age(&job, RENOTIFY_AGE_MS + 1);
+	store_document(&job);
+	job_release(&job);
+	return await_notifications(count);
+}
+
+/* ---- cases ---- */
+
+static unsigned
+count_failed_events(const char *id)
+{
+	struct index_view view;
+	unsigned failed = 0;
+
+	if (index_view(nodes[0].index, id, &view) != ERR_OK)
+		return 0;
+	for (size_t i = 0; i < view.event_count; i++)
+		failed += view.events[i].event == JOB_EVENT_FAILED;
+	index_view_release(&view);
+	return failed;
+}
+
+static void
+late_jobs_are_ended_once(void)
+{
+	struct index_view view;
+	struct job late;
+	struct job open;
+
+	begin(NULL);
+	job_store_make(&late, "_any");
+	age(&late, 100000);
+	late.expires_ns = late.created_ns + 50 * CLOCK_NS_PER_S;
+	store_document(&late);
+	job_store_add(&world, &open, "_any");
+	begin_to_sweep();
+	OK("a job whose deadline is over fails",
+	   await_status(late.id, JOB_FAILED));
+	OK("one that has time does not",
+	   await_status(open.id, JOB_SUBMITTED));
+	IS_INT("there is one event, whoever wrote it",
+	       count_failed_events(late.id), 1);
+	IS_INT("it can be seen", index_view(nodes[1].index, late.id, &view),
+	       ERR_OK);
+	IS_TEXT("and says why", view.error,
+		"no worker began it before its deadline");
+	OK("at the time of the deadline",
+	   view.events[0].unix_nano == late.expires_ns);
+	index_view_release(&view);
+	OK("somebody counted it", sum().expired > 0);
+	job_release(&late);
+	job_release(&open);
+	end();
+}
+
+static void
+missing_notification_is_published_once(void)
+{
+	struct job lost;
+	struct job told;
+	struct job young;
+
+	begin(NULL);
+	job_store_make(&lost, "_any");
+	age(&lost, RENOTIFY_AGE_MS + 1);
+	store_document(&lost);
+	job_store_make(&young, "_any");
+	young.created_ns += 3600 * CLOCK_NS_PER_S;
+	young.expires_ns += 3600 * CLOCK_NS_PER_S;
+	store_document(&young);
+	job_store_add(&world, &told, "_any");
+	IS_INT("one of three is there", notifications(), 1);
+	begin_to_sweep();
+	OK("the lost one is published", await_notifications(2));
+	OK("nothing is published twice", await_marker(3));
+	IS_INT("both sweepers together found one and the marker",
+	       (intmax_t)sum().renotified, 2);
+	job_release(&lost);
+	job_release(&told);
+	job_release(&young);
+	end();
+}
+
+static void
+old_jobs_are_looked_up_in_the_stream(void)
+{
+	struct job lost;
+	struct job told;
+
+	begin(NULL);
+	job_store_make(&lost, "_any");
+	age(&lost, STORE_DUPLICATES_MS * 2);
+	store_document(&lost);
+	job_store_make(&told, "_any");
+	age(&told, STORE_DUPLICATES_MS * 2);
+	store_document(&told);
+	store_notification(&told);
+	begin_to_sweep();
+	OK("the lost one is published", await_notifications(2));
+	OK("the other is not, though the server does not know its id",
+	   await_marker(3));
+	job_release(&lost);
+	job_release(&told);
+	end();
+}
+
+static void
+many_are_looked_up_at_once(void)
+{
+	enum { COUNT = RENOTIFY_FEW * 3 };
+	struct job job;
+
+	begin(NULL);
+	for (unsigned i = 0; i < COUNT; i++) {
+		job_store_make(&job, "_any");
+		age(&job, RENOTIFY_AGE_MS + 1);
+		store_document(&job);
+		if (i % 2)
+			store_notification(&job);
+		job_release(&job);
+	}
+	begin_to_sweep();
+	OK("those without one get one", await_notifications(COUNT));
+	OK("and no others", await_marker(COUNT + 1));
+	end();
+}
+
+static void
+drop(natsMsg *message, void *arg)
+{
+	(void)arg;
+	natsMsg_Destroy(message);
+}
+
+/* Takes messages of the shared consumer and never answers, as a worker that
+ * dies each time. */
+static void
+take_and_die(struct broker *broker, const char *consumer)
+{
+	struct broker_subscription *subscription = NULL;
+	char inbox[128];
+
+	broker_inbox(broker, inbox);
+	broker_subscribe(broker, inbox, drop, NULL, &subscription, NULL);
+	for (unsigned i = 0; i < 400 && sum().dead_letters == 0; i++) {
+		jetstream_pull(broker, store_jobs_stream(world.store), consumer,
+			       inbox, 1, 500, 0, NULL);
+		look_again_soon();
+	}
+	broker_unsubscribe(subscription);
+}
+
+static void
+dead_letter_ends_its_job(void)
+{
+	static const struct config_override overrides[] = {
+	    {"job.consumer.max_deliver", "2"},
+	    {"job.consumer.ack_wait", "1s"},
+	    {NULL, NULL}};
+	struct index_view view;
+	struct job job;
+
+	begin(overrides);
+	begin_to_sweep();
+	job_store_add(&world, &job, "_any");
+	take_and_die(world.broker,
+		     store_any_consumer(world.store, job.lane));
+	OK("the job fails", await_status(job.id, JOB_FAILED));
+	IS_INT("it can be seen", index_view(nodes[1].index, job.id, &view),
+	       ERR_OK);
+	HAS_TEXT("and says why", view.error, "delivered 2 times");
+	index_view_release(&view);
+	IS_INT("one of the two told it", (intmax_t)sum().dead_letters, 1);
+	IS_INT("in one event", count_failed_events(job.id), 1);
+	job_release(&job);
+	end();
+}
+
+static void
+server_that_is_away_is_waited_for(void)
+{
+	int64_t until_ms = clock_mono_ms() + GUARD_MS;
+	struct job lost;
+
+	begin(NULL);
+	begin_to_sweep();
+	nats_server_kill(world.server);
+	while (sum().failures == 0 && clock_mono_ms() < until_ms)
+		look_again_soon();
+	OK("what cannot be done is counted", sum().failures > 0);
+	nats_server_restart(world.server);
+	OK("connected again", broker_wait(world.broker, GUARD_MS) == ERR_OK);
+	job_store_make(&lost, "_any");
+	age(&lost, RENOTIFY_AGE_MS + 1);
+	store_document(&lost);
+	OK("and done later", await_notifications(1));
+	job_release(&lost);
+	end();
+}
+
+const char unit_name[] = "sweeper";
+const struct unit_case unit_cases[] = {
+    {"late jobs are ended, once", late_jobs_are_ended_once},
+    {"a missing notification is published, once",
+     missing_notification_is_published_once},
+    {"old jobs are looked up in the stream",
+     old_jobs_are_looked_up_in_the_stream},
+    {"many are looked up at once", many_are_looked_up_at_once},
+    {"a dead letter ends its job", dead_letter_ends_its_job},
+    {"a server that is away is waited for", server_that_is_away_is_waited_for},
+    {NULL, NULL},
+};
