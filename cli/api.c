@@ -1,0 +1,245 @@
+/* cli/api.c: one exchange with the API, and its failures in one line each. */
+#include "cli/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/terminal.h"
+#include "lib/json.h"
+
+enum { EXIT_REFUSED = 1, EXIT_UNREACHABLE = 3 };
+
+const struct argument api_arguments[] = {
+    {"url", 0, "URL", false, "Where the API is, instead of api.client.url."},
+    {"json", 'j', NULL, true, "Print the API's JSON unchanged."},
+    {"debug", 0, NULL, true, "Show the HTTP exchange on stderr."},
+    {"help", 'h', NULL, true, "This text."},
+    {NULL, 0, NULL, false, NULL},
+};
+
+int
+api_open(const struct cli *cli, const struct arguments *arguments,
+	 struct api *api)
+{
+	const char *url = arguments_value(arguments, "url");
+	const struct config_override overrides[] = {{"api.client.url", url},
+						    {NULL, NULL}};
+	struct err_info info = {{0}};
+	enum err code;
+
+	*api = (struct api){
+	    .json = cli->json || arguments_has(arguments, "json"),
+	    .verbose = cli->debug || arguments_has(arguments, "debug")};
+	code = config_load(cli->config_path, CONFIG_CLIENT,
+			   url ? overrides : NULL, &api->config, &info);
+	if (code)
+		return command_fail(ERR_INVALID, "%s", info.text);
+	code = spec_load(&api->spec, &info);
+	if (code) {
+		config_free(api->config);
+		return command_fail(code, "%s", info.text);
+	}
+	return 0;
+}
+
+void
+api_close(struct api *api)
+{
+	spec_free(api->spec);
+	config_free(api->config);
+	*api = (struct api){0};
+}
+
+static int
+unreachable(const char *url, enum err code, const struct err_info *info)
+{
+	if (code == ERR_INVALID)
+		return command_fail(ERR_INVALID, "%s: %s (api.client.url)", url,
+				    info->text);
+	if (code == ERR_TOO_LARGE || code == ERR_NO_MEMORY)
+		return command_fail(code, "%s: %s", url, info->text);
+	command_fail(ERR_TIMEOUT,
+		     "cannot reach %s: %s (is it running there? --url or "
+		     "api.client.url names another place)",
+		     url, info->text);
+	return EXIT_UNREACHABLE;
+}
+
+int
+api_send(const struct api *api, const char *path, struct http_request *request,
+	 struct http_response *response)
+{
+	const char *base = api->config->api.client.url;
+	size_t size = strlen(base);
+	struct err_info info = {{0}};
+	char *url;
+	enum err code;
+
+	while (size && base[size - 1] == '/')
+		size--;
+	if (asprintf(&url, "%.*s%s", (int)size, base, path) < 0)
+		return command_fail(ERR_NO_MEMORY, "out of memory");
+	request->url = url;
+	request->token = api->config->api.client.security.bearer_token;
+	request->verbose = request->verbose || api->verbose;
+	code = http_send(request, response, &info);
+	request->url = NULL;
+	free(url);
+	return code ? unreachable(base, code, &info) : 0;
+}
+
+int
+api_call(const struct api *api, const char *method, const char *path,
+	 const json_t *body, int64_t timeout_ms, struct http_response *response)
+{
+	struct http_request request = {.method = method,
+				       .timeout_ms = timeout_ms};
+	char *text = NULL;
+	int status;
+
+	if (body) {
+		text = json_text(body, &request.body_size);
+		if (!text)
+			return command_fail(ERR_NO_MEMORY, "out of memory");
+		request.body = text;
+	}
+	status = api_send(api, path, &request, response);
+	free(text);
+	return status;
+}
+
+/* "servers[1]: not an IP address; name: is required" */
+static char *
+validation_text(const json_t *problem)
+{
+	const json_t *errors = json_object_get(problem, "errors");
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out;
+	size_t i;
+
+	if (!json_array_size(errors))
+		return NULL;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	for (i = 0; i < json_array_size(errors); i++) {
+		const json_t *error = json_array_get(errors, i);
+		const char *field = json_member_string(error, "field");
+		const char *detail = json_member_string(error, "detail");
+
+		fprintf(out, "%s%s%s%s", i ? "; " : "", field ? field : "",
+			field && *field ? ": " : "", detail ? detail : "?");
+	}
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* The reason in one line, safe for a terminal; the caller frees it. */
+static char *
+reason(const struct http_response *response)
+{
+	json_t *problem = NULL;
+	const char *detail = NULL;
+	char *validation;
+	char *safe;
+
+	if (json_parse(response->body, response->size, &problem, NULL) ==
+	    ERR_OK)
+		detail = json_member_string(problem, "detail");
+	if (!detail)
+		detail = json_member_string(problem, "error");
+	validation = validation_text(problem);
+	safe = terminal_safe(validation ? validation
+			     : detail   ? detail
+					: "the API says no more");
+	free(validation);
+	json_decref(problem);
+	return safe;
+}
+
+static const struct {
+	int status;
+	enum err code;    /* gives the exit code */
+	const char *next; /* what to do */
+} meanings[] = {
+    {401, ERR_FORBIDDEN,
+     "; set api.client.security.bearer_token or "
+     "OSAPI_API_CLIENT_SECURITY_BEARER_TOKEN to the output of: osapi token "
+     "generate --role read --subject NAME"},
+    {403, ERR_FORBIDDEN,
+     "; use a token with a higher role: osapi token generate --role write "
+     "--subject NAME"},
+    {429, ERR_NOT_FOUND, "; try again a little later"},
+    {502, ERR_UNKNOWN_OUTCOME, "; the API behind this address is not running"},
+};
+
+int
+api_refused(const struct api *api, const struct http_response *response)
+{
+	enum err code = ERR_NOT_FOUND;
+	const char *next = "";
+	char *id = terminal_safe(response->request_id);
+	char *text = reason(response);
+	int status;
+	size_t i;
+
+	/* what belongs to it comes first, also in one common stream */
+	fflush(stdout);
+	for (i = 0; i < sizeof(meanings) / sizeof(*meanings); i++) {
+		if (meanings[i].status != response->status)
+			continue;
+		code = meanings[i].code;
+		next = meanings[i].next;
+	}
+	if (response->status == 401 &&
+	    !*api->config->api.client.security.bearer_token) {
+		free(text);
+		text = strdup("there is no token");
+	}
+	status = command_fail(code, "%s%s (HTTP %d%s%s)", text ? text : "?",
+			      next, response->status,
+			      id && *id ? ", request " : "", id ? id : "");
+	free(text);
+	free(id);
+	return status;
+}
+
+int
+api_value(const struct http_response *response, json_t **value)
+{
+	struct err_info info = {{0}};
+
+	if (json_parse(response->body, response->size, value, &info) == ERR_OK)
+		return 0;
+	command_fail(ERR_NOT_FOUND,
+		     "the answer is no JSON (HTTP %d): is this the API? %s",
+		     response->status, info.text);
+	return EXIT_REFUSED;
+}
+
+void
+api_print(const struct http_response *response)
+{
+	fwrite(response->body, 1, response->size, stdout);
+	if (response->size && response->body[response->size - 1] != '\n')
+		putchar('\n');
+}
+
+int
+api_get(const struct api *api, const char *path, int64_t timeout_ms,
+	json_t **value)
+{
+	struct http_response response = {0};
+	int status = api_call(api, "GET", path, NULL, timeout_ms, &response);
+
+	if (status)
+		return status;
+	status = response.status >= 400 ? api_refused(api, &response)
+					: api_value(&response, value);
+	http_release(&response);
+	return status;
+}

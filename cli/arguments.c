@@ -1,0 +1,256 @@
+/* cli/arguments.c: one pass over argv; names are compared with "_" as "-". */
+#include "cli/arguments.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/terminal.h"
+#include "lib/error.h"
+
+/* Shows a word of the command line, cut and without control characters. */
+static bool
+refuse(const char *word, const char *why, const char *more)
+{
+	char *safe = terminal_safe(word);
+
+	command_fail(ERR_INVALID, "%.80s%s%s", safe ? safe : "?", why, more);
+	free(safe);
+	return false;
+}
+
+static bool
+same_name(const char *name, const char *word, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size && name[i]; i++) {
+		char a = name[i] == '_' ? '-' : name[i];
+		char b = word[i] == '_' ? '-' : word[i];
+
+		if (a != b)
+			return false;
+	}
+	return i == size && !name[i];
+}
+
+void
+arguments_know(struct arguments *arguments, const struct argument *rows)
+{
+	size_t i;
+
+	for (; rows->name; rows++) {
+		for (i = 0; i < arguments->known_count; i++)
+			if (same_name(arguments->known[i].name, rows->name,
+				      strlen(rows->name)))
+				break;
+		if (i == arguments->known_count && i < ARGUMENTS_FLAGS_MAX)
+			arguments->known[arguments->known_count++] = *rows;
+	}
+}
+
+static const struct argument *
+find_name(const struct arguments *arguments, const char *word, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < arguments->known_count; i++)
+		if (same_name(arguments->known[i].name, word, size))
+			return &arguments->known[i];
+	return NULL;
+}
+
+static const struct argument *
+find_letter(const struct arguments *arguments, char letter)
+{
+	size_t i;
+
+	for (i = 0; i < arguments->known_count; i++)
+		if (letter && arguments->known[i].letter == letter)
+			return &arguments->known[i];
+	return NULL;
+}
+
+static bool
+unknown(const struct arguments *arguments, const char *word)
+{
+	const char *names[ARGUMENTS_FLAGS_MAX + 1] = {NULL};
+	char plain[64];
+	const char *near;
+	size_t i;
+
+	for (i = 0; i < arguments->known_count; i++)
+		names[i] = arguments->known[i].name;
+	snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(word + 2, "="),
+		 word[1] == '-' ? word + 2 : "");
+	near = *plain ? command_suggest(plain, names) : NULL;
+	if (near)
+		return refuse(word, ": unknown flag, did you mean --", near);
+	return refuse(word, ": unknown flag (--help lists them)", "");
+}
+
+static bool
+add(struct arguments *arguments, const struct argument *flag, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < arguments->given_count; i++)
+		if (arguments->given[i].flag == flag && !flag->many)
+			return refuse(flag->name, " is given twice", "");
+	if (arguments->given_count == ARGUMENTS_GIVEN_MAX)
+		return refuse(flag->name, ": too many flags", "");
+	arguments->given[arguments->given_count].flag = flag;
+	arguments->given[arguments->given_count].value = value;
+	arguments->given_count++;
+	return true;
+}
+
+/* Takes the flag at argv[*i]; *i moves on to its value where that is the next
+ * word. */
+static bool
+take(struct arguments *arguments, int argc, char **argv, int *i)
+{
+	const char *word = argv[*i];
+	const char *value = NULL;
+	const struct argument *flag;
+
+	if (word[1] == '-') {
+		size_t size = strcspn(word + 2, "=");
+
+		flag = find_name(arguments, word + 2, size);
+		if (word[2 + size])
+			value = word + 2 + size + 1;
+	} else {
+		flag = find_letter(arguments, word[1]);
+		if (word[2])
+			value = word + 2;
+	}
+	if (!flag)
+		return unknown(arguments, word);
+	if (!flag->value)
+		return value ? refuse(word, " takes no value", "")
+			     : add(arguments, flag, "");
+	if (!value && *i + 1 == argc)
+		return refuse(word, " needs a value: ", flag->value);
+	return add(arguments, flag, value ? value : argv[++*i]);
+}
+
+bool
+arguments_parse(struct arguments *arguments, int argc, char **argv)
+{
+	bool ended = false;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		if (!ended && strcmp(argv[i], "--") == 0) {
+			ended = true;
+		} else if (!ended && argv[i][0] == '-' && argv[i][1]) {
+			if (!take(arguments, argc, argv, &i))
+				return false;
+		} else if (arguments->word_count == ARGUMENTS_WORDS_MAX) {
+			return refuse(argv[i], ": too many words", "");
+		} else {
+			arguments->words[arguments->word_count++] = argv[i];
+		}
+	}
+	return true;
+}
+
+const char *
+arguments_value(const struct arguments *arguments, const char *name)
+{
+	size_t i = arguments->given_count;
+
+	while (i-- > 0)
+		if (same_name(arguments->given[i].flag->name, name,
+			      strlen(name)))
+			return arguments->given[i].value;
+	return NULL;
+}
+
+bool
+arguments_has(const struct arguments *arguments, const char *name)
+{
+	return arguments_value(arguments, name) != NULL;
+}
+
+char *
+arguments_joined(const struct arguments *arguments, const char *name)
+{
+	char *text = NULL;
+	size_t size = 0;
+	const char *comma = "";
+	FILE *out;
+	size_t i;
+
+	if (!arguments_has(arguments, name))
+		return NULL;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	for (i = 0; i < arguments->given_count; i++) {
+		if (!same_name(arguments->given[i].flag->name, name,
+			       strlen(name)))
+			continue;
+		/* an empty value empties a list: it adds no item to one */
+		if (!*arguments->given[i].value)
+			continue;
+		fprintf(out, "%s%s", comma, arguments->given[i].value);
+		comma = ",";
+	}
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+#define HELP_COLUMN 35
+#define HELP_WIDTH  80
+
+/* Writes a text from HELP_COLUMN on, broken between words. */
+static void
+print_wrapped(const char *text)
+{
+	size_t column = HELP_COLUMN;
+
+	while (*text) {
+		size_t size = strcspn(text, " \n");
+
+		if (column > HELP_COLUMN && column + 1 + size > HELP_WIDTH) {
+			printf("\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+		} else if (column > HELP_COLUMN) {
+			putchar(' ');
+			column++;
+		}
+		printf("%.*s", (int)size, text);
+		column += size;
+		text += size;
+		text += strspn(text, " \n");
+	}
+	putchar('\n');
+}
+
+void
+arguments_help(const struct arguments *arguments)
+{
+	size_t i;
+
+	for (i = 0; i < arguments->known_count; i++) {
+		const struct argument *flag = &arguments->known[i];
+		char left[80];
+		size_t k;
+
+		snprintf(
+		    left, sizeof(left), "%s%c%s--%s%s%s",
+		    flag->letter ? "-" : " ", flag->letter ? flag->letter : ' ',
+		    flag->letter ? ", " : "  ", flag->name,
+		    flag->value ? " " : "", flag->value ? flag->value : "");
+		for (k = 0; left[k]; k++)
+			if (left[k] == '_')
+				left[k] = '-';
+		printf("  %-32s ", left);
+		print_wrapped(flag->help);
+	}
+}

@@ -1,0 +1,293 @@
+/*
+ * cli/init.c: `init`, and the first start of `up`.
+ *
+ * No secret is ever a constant: each is 32 octets of getrandom(2).  Nothing
+ * that exists is written over, and osapi.yaml comes last, so that its presence
+ * means that all is there.
+ */
+#include "cli/init.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/flags.h"
+#include "cli/local.h"
+#include "lib/file.h"
+#include "lib/signature.h"
+#include "lib/yaml.h"
+
+#define SECRET_OCTETS 32
+#define SECRET_SIZE   (2 * SECRET_OCTETS + 1)
+#define DIR_DEFAULT   "/etc/osapi"
+#define SERVICE_USER  "osapi"
+
+struct secrets {
+	char signing_key[SECRET_SIZE];
+	char api_password[SECRET_SIZE];
+	char worker_password[SECRET_SIZE];
+};
+
+struct paths {
+	char config[PATH_MAX];
+	char keys[PATH_MAX];
+	char private_key[PATH_MAX];
+	char public_key[PATH_MAX];
+};
+
+static enum err
+make_secret(char out[static SECRET_SIZE], struct err_info *info)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char random[SECRET_OCTETS];
+	size_t i;
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_set(info, ERR_INTERNAL, "getrandom: %s",
+			       strerror(errno));
+	for (i = 0; i < sizeof(random); i++) {
+		out[2 * i] = hex[random[i] >> 4];
+		out[2 * i + 1] = hex[random[i] & 15];
+	}
+	out[SECRET_SIZE - 1] = '\0';
+	explicit_bzero(random, sizeof(random));
+	return ERR_OK;
+}
+
+static enum err
+make_secrets(struct secrets *secrets, struct err_info *info)
+{
+	enum err code = make_secret(secrets->signing_key, info);
+
+	if (code == ERR_OK)
+		code = make_secret(secrets->api_password, info);
+	if (code == ERR_OK)
+		code = make_secret(secrets->worker_password, info);
+	return code;
+}
+
+/* "    name: "value"", left out where there is no value. */
+static void
+line(FILE *out, int depth, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	fprintf(out, "%*s%s: ", 2 * depth, "", name);
+	yaml_print_string(value, out);
+	putc('\n', out);
+}
+
+static void
+render_api(FILE *out, const struct init_plan *plan,
+	   const struct secrets *secrets, const struct paths *paths)
+{
+	fprintf(out,
+		"# Made by osapi init; the secrets are random and of this "
+		"machine only.\n"
+		"# osapi config check reads it, osapi config dump shows all "
+		"keys.\n"
+		"api:\n"
+		"  client:\n"
+		"    url: \"http://127.0.0.1:%d\"\n",
+		plan->port);
+	if (plan->token_file)
+		fputs("    security:\n", out);
+	line(out, 3, "bearer_token_file", plan->token_file);
+	fprintf(out, "  server:\n    port: %d\n", plan->port);
+	if (plan->socket)
+		fputs("    fcgi:\n", out);
+	line(out, 3, "socket", plan->socket);
+	fputs("    nats:\n      user: api\n", out);
+	line(out, 3, "password", secrets->api_password);
+	fputs("    security:\n", out);
+	line(out, 3, "signing_key", secrets->signing_key);
+	line(out, 3, "job_signing_key_file", paths->private_key);
+}
+
+static void
+render_rest(FILE *out, const struct init_plan *plan,
+	    const struct secrets *secrets, const struct paths *paths)
+{
+	fputs("nats:\n"
+	      "  server:\n"
+	      "    # 0.0.0.0 lets workers of other hosts in; use tls then\n"
+	      "    host: 127.0.0.1\n",
+	      out);
+	line(out, 2, "store_dir", plan->store_dir);
+	fputs("job:\n"
+	      "  worker:\n"
+	      "    trusted_keys:\n"
+	      "    - ",
+	      out);
+	yaml_print_string(paths->public_key, out);
+	putc('\n', out);
+	line(out, 2, "journal_dir", plan->journal_dir);
+	fputs("    nats:\n      user: worker\n", out);
+	line(out, 3, "password", secrets->worker_password);
+}
+
+static bool
+exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static enum err
+find_paths(const struct init_plan *plan, struct paths *paths,
+	   struct err_info *info)
+{
+	const char *p;
+
+	for (p = plan->dir; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return err_set(info, ERR_INVALID,
+				       "the directory's name has a control "
+				       "character in it");
+	if (strlen(plan->dir) > PATH_MAX - 64)
+		return err_set(info, ERR_INVALID,
+			       "the directory's name is "
+			       "too long");
+	snprintf(paths->config, sizeof(paths->config), "%.4000s/osapi.yaml",
+		 plan->dir);
+	snprintf(paths->keys, sizeof(paths->keys), "%.4000s/keys", plan->dir);
+	snprintf(paths->private_key, sizeof(paths->private_key),
+		 "%.4000s/keys/job-signing.pem", plan->dir);
+	snprintf(paths->public_key, sizeof(paths->public_key),
+		 "%.4000s/keys/job-signing.pub.pem", plan->dir);
+	return ERR_OK;
+}
+
+/* Without such a user or group the file stays the caller's: the packages make
+ * them, a first look at a machine does without. */
+static enum err
+give(const char *path, const char *owner, const char *group,
+     struct err_info *info)
+{
+	const struct passwd *user = *owner ? getpwnam(owner) : NULL;
+	const struct group *members = *group ? getgrnam(group) : NULL;
+
+	if (!user && !members)
+		return ERR_OK;
+	if (chown(path, user ? user->pw_uid : (uid_t)-1,
+		  members ? members->gr_gid : (gid_t)-1) < 0)
+		return err_set(info, ERR_IO, "%s: %s", path, strerror(errno));
+	return ERR_OK;
+}
+
+static enum err
+write_config(const struct init_plan *plan, const struct secrets *secrets,
+	     const struct paths *paths, struct err_info *info)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	enum err code;
+
+	if (!out)
+		return err_set(info, ERR_NO_MEMORY, "out of memory");
+	render_api(out, plan, secrets, paths);
+	render_rest(out, plan, secrets, paths);
+	if (fclose(out) != 0)
+		code = err_set(info, ERR_NO_MEMORY, "out of memory");
+	else
+		code = file_write(paths->config, text, size, plan->mode, info);
+	if (text)
+		explicit_bzero(text, size);
+	free(text);
+	return code;
+}
+
+enum err
+init_write(const struct init_plan *plan, struct err_info *info)
+{
+	struct secrets secrets;
+	struct paths paths;
+	enum err code = find_paths(plan, &paths, info);
+
+	if (code != ERR_OK)
+		return code;
+	if (exists(paths.config))
+		return err_set(info, ERR_EXISTS, "%s is there already",
+			       paths.config);
+	if (exists(paths.private_key) || exists(paths.public_key))
+		return err_set(info, ERR_EXISTS, "%s has keys already",
+			       paths.keys);
+	if (mkdir(paths.keys, 0755) < 0 && errno != EEXIST)
+		return err_set(info, ERR_IO, "%s: %s", paths.keys,
+			       strerror(errno));
+	code = make_secrets(&secrets, info);
+	if (code == ERR_OK)
+		code = signature_generate(paths.private_key, paths.public_key,
+					  info);
+	if (code == ERR_OK)
+		code = give(paths.private_key, plan->owner, "", info);
+	if (code == ERR_OK)
+		code = write_config(plan, &secrets, &paths, info);
+	if (code == ERR_OK)
+		code = give(paths.config, "", plan->group, info);
+	explicit_bzero(&secrets, sizeof(secrets));
+	if (code != ERR_OK) { /* what this call made, so that the next can */
+		unlink(paths.private_key);
+		unlink(paths.public_key);
+	}
+	return code;
+}
+
+static void
+say_next(const char *dir)
+{
+	printf("Wrote %s/osapi.yaml and %s/keys.\n\n"
+	       "Next:\n"
+	       "  osapi -f %s/osapi.yaml config check\n"
+	       "  osapi -f %s/osapi.yaml nginx config "
+	       ">/etc/nginx/sites-enabled/osapi\n"
+	       "  osapi -f %s/osapi.yaml nats server start\n"
+	       "  osapi -f %s/osapi.yaml api server start\n"
+	       "  osapi -f %s/osapi.yaml job worker start\n"
+	       "  osapi -f %s/osapi.yaml token generate --role admin "
+	       "--subject NAME\n",
+	       dir, dir, dir, dir, dir, dir, dir, dir);
+}
+
+int
+init_run(const struct cli *cli, int argc, char **argv)
+{
+	const char *dir = NULL;
+	const struct flag flags[] = {{"--dir", &dir, NULL}, {NULL, NULL, NULL}};
+	struct init_plan plan = {.mode = 0640,
+				 .owner = SERVICE_USER,
+				 .group = SERVICE_USER,
+				 .port = 8080,
+				 .store_dir = "/var/lib/osapi-nats",
+				 .journal_dir = "/var/lib/osapi-worker"};
+	char absolute[PATH_MAX];
+	struct err_info info = {""};
+	enum err code;
+
+	(void)cli;
+	if (!flags_take(flags, argc, argv, &argc))
+		return err_exit(ERR_INVALID);
+	if (argc > 0)
+		return command_fail(ERR_INVALID,
+				    "usage: osapi init [--dir DIR]");
+	dir = dir ? dir : DIR_DEFAULT;
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return command_fail(ERR_IO, "%s: %s", dir, strerror(errno));
+	if (!realpath(dir, absolute))
+		return command_fail(ERR_IO, "%s: %s", dir, strerror(errno));
+	plan.dir = absolute;
+	code = init_write(&plan, &info);
+	if (code != ERR_OK)
+		return command_fail(code, "%s", info.text);
+	say_next(absolute);
+	return 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * cli/init.h: a fresh osapi.yaml with the keys that it names.
+ */
+#ifndef OSAPI_CLI_INIT_H
+#define OSAPI_CLI_INIT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "lib/error.h"
+
+/* Where things go; the secrets are made by init_write.  Absolute paths. */
+struct init_plan {
+	const char *dir; /* of osapi.yaml and keys/; exists */
+	mode_t mode;     /* of osapi.yaml */
+	const char *
+	    owner; /* user of the API, "" for who calls; owns the private key */
+	const char *group;       /* of osapi.yaml, "" for the caller's */
+	int port;                /* of the API */
+	const char *socket;      /* of osapi-fcgi; NULL: the default */
+	const char *store_dir;   /* of nats-server */
+	const char *journal_dir; /* of the worker */
+	const char
+	    *token_file; /* api.client.security.bearer_token_file; NULL: none */
+};
+
+/*
+ * Makes the pair of job signing keys in {dir}/keys and, last of all,
+ * {dir}/osapi.yaml.  ERR_EXISTS, and nothing changed, where one of them is there.
+ */
+enum err init_write(const struct init_plan *plan, struct err_info *info);
+
+#endif

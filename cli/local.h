@@ -1,0 +1,21 @@
+/*
+ * cli/local.h: the commands that need no API; their rows stand in cli/local.c.
+ * Each is a struct command's `run`.
+ */
+#ifndef OSAPI_CLI_LOCAL_H
+#define OSAPI_CLI_LOCAL_H
+
+#include "cli/command.h"
+
+int token_generate(const struct cli *cli, int argc, char **argv);
+int token_validate(const struct cli *cli, int argc, char **argv);
+int settings_check(const struct cli *cli, int argc, char **argv);
+int settings_dump(const struct cli *cli, int argc, char **argv);
+int init_run(const struct cli *cli, int argc, char **argv);
+int nginx_config(const struct cli *cli, int argc, char **argv);
+int nats_server_start(const struct cli *cli, int argc, char **argv);
+int program_api_start(const struct cli *cli, int argc, char **argv);
+int program_worker_start(const struct cli *cli, int argc, char **argv);
+int up_run(const struct cli *cli, int argc, char **argv);
+
+#endif

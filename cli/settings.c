@@ -1,0 +1,77 @@
+/* cli/settings.c: `config check` and `config dump`. */
+#include <stdio.h>
+
+#include "cli/local.h"
+
+/* What a machine uses cannot be known; a part is checked as far as the file
+ * sets its required keys. */
+static unsigned
+parts_of(const struct config *config)
+{
+	unsigned parts = CONFIG_CLIENT | CONFIG_NATS_SERVER;
+
+	if (*config->api.server.security.job_signing_key_file)
+		parts |= CONFIG_SERVER;
+	if (config->job.worker.trusted_keys.count > 0)
+		parts |= CONFIG_WORKER;
+	return parts;
+}
+
+static int
+load(const struct cli *cli, unsigned parts, struct config **config)
+{
+	struct err_info info = {""};
+	enum err code;
+
+	code = config_load(cli->config_path, parts, NULL, config, &info);
+	if (code != ERR_OK)
+		return command_fail(code, "%s", info.text);
+	return 0;
+}
+
+int
+settings_check(const struct cli *cli, int argc, char **argv)
+{
+	struct config *config = NULL;
+	unsigned parts;
+	int status;
+
+	(void)argv;
+	if (argc > 0)
+		return command_fail(ERR_INVALID,
+				    "config check takes no argument");
+	status = load(cli, 0, &config);
+	if (status != 0)
+		return status;
+	parts = parts_of(config);
+	config_free(config);
+	config = NULL;
+	status = load(cli, parts, &config);
+	if (status != 0)
+		return status;
+	printf("%s: good for the client, nats-server%s%s\n",
+	       *config_path(config) ? config_path(config)
+				    : "no file (defaults and environment)",
+	       parts & CONFIG_SERVER ? ", the API" : "",
+	       parts & CONFIG_WORKER ? ", the worker" : "");
+	config_free(config);
+	return 0;
+}
+
+int
+settings_dump(const struct cli *cli, int argc, char **argv)
+{
+	struct config *config = NULL;
+	int status;
+
+	(void)argv;
+	if (argc > 0)
+		return command_fail(ERR_INVALID,
+				    "config dump takes no argument");
+	status = load(cli, 0, &config);
+	if (status != 0)
+		return status;
+	config_dump(config, stdout);
+	config_free(config);
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* cli/terminal.c: text from outside is data for a terminal, never a command. */
+#include "cli/terminal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* The code point at `text` and its octets; 0 octets: not UTF-8 (RFC 3629). */
+static size_t
+code_point(const unsigned char *text, unsigned long *point)
+{
+	static const struct {
+		unsigned char mask, mark;
+		unsigned long least;
+	} forms[] = {{0x80, 0x00, 0x0},
+		     {0xe0, 0xc0, 0x80},
+		     {0xf0, 0xe0, 0x800},
+		     {0xf8, 0xf0, 0x10000}};
+	size_t form;
+	size_t i;
+
+	for (form = 0; form < 4; form++)
+		if ((text[0] & forms[form].mask) == forms[form].mark)
+			break;
+	if (form == 4)
+		return 0;
+	*point = text[0] & (unsigned char)~forms[form].mask;
+	for (i = 1; i <= form; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		*point = *point << 6 | (text[i] & 0x3f);
+	}
+	if (*point < forms[form].least || *point > 0x10ffff ||
+	    (*point >= 0xd800 && *point <= 0xdfff))
+		return 0;
+	return form + 1;
+}
+
+static bool
+is_obeyed(unsigned long point)
+{
+	return point < 0x20 || (point >= 0x7f && point <= 0x9f) ||
+	       point == 0x061c || point == 0x200e || point == 0x200f ||
+	       (point >= 0x2028 && point <= 0x202e) ||
+	       (point >= 0x2066 && point <= 0x2069);
+}
+
+static void
+write_escaped(FILE *out, unsigned long point)
+{
+	if (point == '\n')
+		fputs("\\n", out);
+	else if (point == '\t')
+		fputs("\\t", out);
+	else if (point < 0x100)
+		fprintf(out, "\\x%02lx", point);
+	else
+		fprintf(out, "\\u%04lx", point);
+}
+
+void
+terminal_print(FILE *out, const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	while (*p) {
+		unsigned long point = *p;
+		size_t octets = code_point(p, &point);
+
+		if (octets == 0)
+			write_escaped(out, *p);
+		else if (is_obeyed(point))
+			write_escaped(out, point);
+		else
+			fwrite(p, 1, octets, out);
+		p += octets ? octets : 1;
+	}
+}
+
+char *
+terminal_safe(const char *text)
+{
+	char *safe = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&safe, &size);
+
+	if (!out)
+		return NULL;
+	terminal_print(out, text);
+	if (fclose(out) == 0)
+		return safe;
+	free(safe);
+	return NULL;
+}
+
+bool
+terminal_colours(FILE *out)
+{
+	const char *no_colour = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	return isatty(fileno(out)) && !(no_colour && *no_colour) && term &&
+	       *term && strcmp(term, "dumb") != 0;
+}
+
+const char *
+terminal_state_colour(const char *state)
+{
+	static const struct {
+		const char *state;
+		const char *colour;
+	} colours[] = {{"ok", "green"},           {"ready", "green"},
+		       {"completed", "green"},    {"created", "green"},
+		       {"submitted", "yellow"},   {"acknowledged", "yellow"},
+		       {"started", "yellow"},     {"processing", "yellow"},
+		       {"retried", "yellow"},     {"degraded", "red"},
+		       {"not_ready", "red"},      {"error", "red"},
+		       {"failed", "red"},         {"timeout", "red"},
+		       {"partial_failure", "red"}};
+	size_t i;
+
+	for (i = 0; i < sizeof(colours) / sizeof(*colours); i++)
+		if (strcmp(colours[i].state, state) == 0)
+			return colours[i].colour;
+	return NULL;
+}
+
+const char *
+terminal_colour_code(const char *colour)
+{
+	if (!colour)
+		return "";
+	if (strcmp(colour, "green") == 0)
+		return "\033[32m";
+	return strcmp(colour, "yellow") == 0 ? "\033[33m" : "\033[31m";
+}
+
+bool
+terminal_interactive(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+bool
+terminal_confirm(const char *question)
+{
+	char answer[16] = "";
+
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
+	if (!fgets(answer, sizeof(answer), stdin)) {
+		fputc('\n', stderr);
+		return false;
+	}
+	answer[strcspn(answer, "\r\n")] = '\0';
+	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
+}
