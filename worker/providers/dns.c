@@ -358,16 +358,18 @@ apply_alone(const struct dns_way *way, const struct dns_link *link,
 	    int64_t deadline_ms, struct dns_settings *change,
 	    struct dns_settings *now, bool *changed, struct err_info *info)
 {
-	struct timespec until =
-	    clock_mono_deadline(deadline_ms - clock_mono_ms());
+	int64_t until_ns =
+	    clock_wall_ns() + (deadline_ms - clock_mono_ms()) * CLOCK_NS_PER_MS;
+	struct timespec until = {.tv_sec = until_ns / CLOCK_NS_PER_S,
+				 .tv_nsec = until_ns % CLOCK_NS_PER_S};
 	enum err err;
 	int rc;
 
-	rc = pthread_mutex_clocklock(&update_lock, CLOCK_MONOTONIC, &until);
+	rc = pthread_mutex_timedlock(&update_lock, &until);
 	if (rc)
 		return err_set(info, ERR_TIMEOUT,
 			       "another DNS update still runs: "
-			       "pthread_mutex_clocklock: %s",
+			       "pthread_mutex_timedlock: %s",
 			       strerror(rc));
 	err = apply(way, link, deadline_ms, change, now, changed, info);
 	pthread_mutex_unlock(&update_lock);
