@@ -180,7 +180,7 @@ wants_help(int argc, char **argv)
 {
 	int i;
 
-	for (i = 0; i < argc; i++)
+	for (i = 0; i < argc && argv[i]; i++)
 		if (strcmp(argv[i], "--help") == 0 ||
 		    strcmp(argv[i], "-h") == 0)
 			return true;
@@ -281,7 +281,7 @@ dispatch(const struct cli *cli, const struct spec *spec, int argc, char **argv)
 	int own;
 	int described;
 
-	if (argc == 0 || argv[0][0] == '-') {
+	if (argc == 0 || !argv[0] || argv[0][0] == '-') {
 		help_all(&known);
 		return wants_help(argc, argv) && argc ? 0 : EXIT_USAGE;
 	}

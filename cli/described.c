@@ -87,8 +87,8 @@ count_failures(const json_t *answer)
 	if (failed == 0)
 		return 0;
 	fflush(stdout);
-	command_fail(ERR_NOT_FOUND, "%zu of %zu hosts failed or did not answer", failed,
-		     json_array_size(results));
+	command_fail(ERR_NOT_FOUND, "%zu of %zu hosts failed or did not answer",
+		     failed, json_array_size(results));
 	return EXIT_REFUSED;
 }
 

@@ -29,8 +29,11 @@ const struct command command_local[] = {
      settings_check},
     {"config dump", "", "print all settings, secrets masked", "",
      settings_dump},
-    {"nginx config", "", "print the nginx site for osapi.yaml",
-     "Example:\n  osapi nginx config >/etc/nginx/sites-enabled/osapi\n",
+    {"nginx config", "[--standalone --dir DIR]",
+     "print the nginx site for osapi.yaml",
+     "Example:\n  osapi nginx config >/etc/nginx/sites-enabled/osapi\n"
+     "With --standalone it is the whole configuration of an nginx in the\n"
+     "foreground that writes below DIR only.\n",
      nginx_config},
     {"api server start", "", "run osapi-fcgi", "", program_api_start},
     {"job worker start", "", "run osapi-worker", "", program_worker_start},
@@ -39,7 +42,7 @@ const struct command command_local[] = {
      "The configuration is written to DIR/nats-server.conf "
      "(nats.server.store_dir),\nreadable by its owner only; --print shows it "
      "instead.\n",
-     nats_server_start},
+     nats_run},
     {"token generate", "--role ROLE --subject NAME [--expires 90d]",
      "print a new access token",
      "ROLE is read, write or admin.\nExample:\n"

@@ -13,7 +13,7 @@ int settings_check(const struct cli *cli, int argc, char **argv);
 int settings_dump(const struct cli *cli, int argc, char **argv);
 int init_run(const struct cli *cli, int argc, char **argv);
 int nginx_config(const struct cli *cli, int argc, char **argv);
-int nats_server_start(const struct cli *cli, int argc, char **argv);
+int nats_run(const struct cli *cli, int argc, char **argv);
 int program_api_start(const struct cli *cli, int argc, char **argv);
 int program_worker_start(const struct cli *cli, int argc, char **argv);
 int up_run(const struct cli *cli, int argc, char **argv);

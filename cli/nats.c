@@ -444,7 +444,7 @@ prepare(const struct config *c, const char *server, const char *config_dir,
 }
 
 int
-nats_server_start(const struct cli *cli, int argc, char **argv)
+nats_run(const struct cli *cli, int argc, char **argv)
 {
 	const char *config_dir = NULL;
 	bool print = false;

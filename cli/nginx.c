@@ -4,7 +4,9 @@
  */
 #include "cli/nginx.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -187,7 +189,7 @@ render_head(const struct nginx_plan *plan, FILE *out)
 		"http {\n",
 		2 * connections, plan->dir, connections - 16);
 	for (i = 0; i < sizeof(temporary) / sizeof(temporary[0]); i++)
-		fprintf(out, "%s_temp_path \"%s/tmp/%s\";\n", temporary[i],
+		fprintf(out, "%s_temp_path \"%s/%s_temp\";\n", temporary[i],
 			plan->dir, temporary[i]);
 	fputs("default_type application/octet-stream;\n", out);
 }
@@ -221,19 +223,50 @@ nginx_render(const struct nginx_plan *plan, FILE *out, struct err_info *info)
 	return code;
 }
 
+/* The directory of `--standalone`, absolute: nginx would look below its prefix. */
+static enum err
+standalone(const char *dir, char path[static PATH_MAX],
+	   char access_log[static PATH_MAX], struct err_info *info)
+{
+	int n;
+
+	if (!realpath(dir, path))
+		return err_set(info, ERR_IO, "%s: %s", dir, strerror(errno));
+	n = snprintf(access_log, PATH_MAX, "%s/access.log", path);
+	if (n < 0 || n >= PATH_MAX)
+		return err_set(info, ERR_INVALID, "%.64s...: path too long",
+			       dir);
+	return ERR_OK;
+}
+
 int
 nginx_config(const struct cli *cli, int argc, char **argv)
 {
+	bool alone = false;
+	const char *dir = NULL;
+	const struct flag flags[] = {{"--standalone", NULL, &alone},
+				     {"--dir", &dir, NULL},
+				     {NULL, NULL, NULL}};
 	struct nginx_plan plan = {.access_log = ACCESS_LOG};
 	struct config *config = NULL;
 	struct err_info info = {""};
+	char path[PATH_MAX];
+	char access_log[PATH_MAX];
 	enum err code;
 
-	(void)argv;
-	if (argc > 0)
-		return command_fail(ERR_INVALID, "usage: osapi nginx config");
+	if (!flags_take(flags, argc, argv, &argc))
+		return err_exit(ERR_INVALID);
+	if (argc > 0 || alone != (dir != NULL))
+		return command_fail(ERR_INVALID,
+				    "usage: osapi nginx config [--standalone "
+				    "--dir DIR]");
 	code =
 	    config_load(cli->config_path, CONFIG_SERVER, NULL, &config, &info);
+	if (code == ERR_OK && alone) {
+		code = standalone(dir, path, access_log, &info);
+		plan.dir = path;
+		plan.access_log = access_log;
+	}
 	if (code == ERR_OK) {
 		plan.config = config;
 		code = nginx_render(&plan, stdout, &info);

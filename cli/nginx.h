@@ -13,7 +13,7 @@ struct nginx_plan {
 	const struct config *config;
 	/* NULL: only the site, for an nginx that is there already.  Else an
 	 * nginx of its own in the foreground, which listens on 127.0.0.1 and
-	 * writes below this directory only (tmp/ in it must exist). */
+	 * writes below this directory only. */
 	const char *dir;
 	const char *access_log; /* path */
 };

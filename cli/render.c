@@ -101,44 +101,47 @@ table_cell(const struct spec_column *column, const json_t *row, size_t line,
 }
 
 static int
-set_cell(struct libscols_line *line, size_t number, char *text,
+set_cell(struct libscols_line *line, size_t number, const char *text,
 	 const char *format)
 {
 	struct libscols_cell *cell = scols_line_get_cell(line, number);
-	const char *colour = strcmp(format, "state") == 0 && text
-				 ? terminal_state_colour(text)
-				 : NULL;
+	const char *colour =
+	    strcmp(format, "state") == 0 ? terminal_state_colour(text) : NULL;
 
-	if (!text || !cell) {
-		free(text);
+	if (!cell || (colour && scols_cell_set_color(cell, colour)))
 		return -1;
+	return scols_cell_set_data(cell, text);
+}
+
+static int
+add_line(struct libscols_table *table, const struct spec_column *columns,
+	 size_t count, const json_t *row, size_t number)
+{
+	bool repeat = list_columns(columns, count) > 1;
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	int failed = line ? 0 : -1;
+	size_t i;
+
+	for (i = 0; i < count && !failed; i++) {
+		char *text = table_cell(&columns[i], row, number, repeat);
+
+		failed = text ? set_cell(line, i, text, columns[i].format) : -1;
+		free(text);
 	}
-	if (colour)
-		scols_cell_set_color(cell, colour);
-	return scols_cell_refer_data(cell, text);
+	return failed;
 }
 
 static int
 add_row(struct libscols_table *table, const struct spec_column *columns,
 	size_t count, const json_t *row)
 {
-	bool repeat = list_columns(columns, count) > 1;
 	size_t lines = lines_of(columns, count, row);
+	int failed = 0;
 	size_t n;
-	size_t i;
 
-	for (n = 0; n < lines; n++) {
-		struct libscols_line *line = scols_table_new_line(table, NULL);
-
-		for (i = 0; line && i < count; i++)
-			if (set_cell(line, i,
-				     table_cell(&columns[i], row, n, repeat),
-				     columns[i].format))
-				return -1;
-		if (!line)
-			return -1;
-	}
-	return 0;
+	for (n = 0; n < lines && !failed; n++)
+		failed = add_line(table, columns, count, row, n);
+	return failed;
 }
 
 static int

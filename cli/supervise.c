@@ -54,6 +54,7 @@ struct supervisor {
 	bool verbose;
 	bool colour;
 	bool stopping;
+	bool asked;      /* by a signal, to stop */
 	int signals;     /* signalfd */
 	sigset_t before; /* mask that children get */
 	size_t count;
@@ -392,19 +393,16 @@ start_due(struct supervisor *s, int timeout_ms)
 	return timeout_ms > 0 ? timeout_ms : 0;
 }
 
-/* Reads the signals that came; false: one of them asks to stop. */
-static bool
+static void
 take_signals(struct supervisor *s)
 {
 	struct signalfd_siginfo signal_info;
-	bool go_on = true;
 
 	while (read(s->signals, &signal_info, sizeof(signal_info)) ==
 	       (ssize_t)sizeof(signal_info))
 		if (signal_info.ssi_signo != SIGCHLD)
-			go_on = false;
+			s->asked = true;
 	reap(s);
-	return go_on;
 }
 
 bool
@@ -413,17 +411,22 @@ supervisor_step(struct supervisor *s, int timeout_ms)
 	struct pollfd fds[SUPERVISOR_CHILDREN_MAX + 1];
 	size_t i;
 
+	/* not a moment longer; while stopping there are children to wait for */
+	if (s->asked && !s->stopping)
+		return false;
 	timeout_ms = start_due(s, timeout_ms);
 	for (i = 0; i < s->count; i++)
 		fds[i] =
 		    (struct pollfd){.fd = s->children[i].out, .events = POLLIN};
 	fds[s->count] = (struct pollfd){.fd = s->signals, .events = POLLIN};
 	if (poll(fds, s->count + 1, timeout_ms) <= 0)
-		return true;
+		return !s->asked;
 	for (i = 0; i < s->count; i++)
 		if (fds[i].revents)
 			take_output(s, &s->children[i]);
-	return !fds[s->count].revents || take_signals(s);
+	if (fds[s->count].revents)
+		take_signals(s);
+	return !s->asked;
 }
 
 enum err
@@ -485,6 +488,11 @@ stop(struct supervisor *s, struct child *child)
 	}
 	while (child->pid)
 		supervisor_step(s, 100);
+	/* the rest of its group was killed with it, and is ours to collect */
+	end = clock_mono_ms() + LEFTOVER_LOOKS * LEFTOVER_MS;
+	while (child->group && kill(-child->group, 0) == 0 &&
+	       clock_mono_ms() < end)
+		supervisor_step(s, LEFTOVER_MS);
 }
 
 void

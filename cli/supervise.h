@@ -37,7 +37,7 @@ enum err supervisor_add(struct supervisor *supervisor,
 			const struct child_plan *plan, struct err_info *info);
 
 /* Handles what happens within `timeout_ms`; returns early after something
- * did.  False: a signal asked to stop. */
+ * did.  False from the moment on that a signal has asked to stop. */
 bool supervisor_step(struct supervisor *supervisor, int timeout_ms);
 
 /* Runs one more program with our own input and output until it ends, and

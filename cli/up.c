@@ -56,9 +56,9 @@ add_programs(const struct up *up, struct supervisor *s, struct err_info *info)
 	nginx[6] = up->nginx_conf;
 	code = add(s, "nats-server", nats, 10000, info);
 	if (code == ERR_OK)
-		code = add(s, "osapi-worker", worker, 15000, info);
+		code = add(s, "osapi-worker", worker, 35000, info);
 	if (code == ERR_OK)
-		code = add(s, "osapi-fcgi", fcgi, 15000, info);
+		code = add(s, "osapi-fcgi", fcgi, 35000, info);
 	if (code == ERR_OK)
 		code = add(s, "nginx", nginx, 5000, info);
 	return code;
@@ -200,8 +200,8 @@ run_job(const struct up *up, struct supervisor *s)
 	printf("$ osapi client system status\n");
 	if (supervisor_run(s, argv, JOB_MS, &status, &info) != ERR_OK)
 		return command_fail(ERR_INTERNAL, "%s", info.text);
-	if (status == 0)
-		return 0;
+	if (status == 0 || !supervisor_step(s, 0))
+		return status != 0;
 	fprintf(stderr, "osapi: the job did not complete\n");
 	supervisor_show_log(s, "osapi-fcgi");
 	supervisor_show_log(s, "osapi-worker");

@@ -132,8 +132,7 @@ take_lock(struct up *up, struct err_info *info)
 static enum err
 make_below(const struct up *up, struct err_info *info)
 {
-	static const char *const names[] = {"log", "nats", "worker", "nginx",
-					    "nginx/tmp"};
+	static const char *const names[] = {"log", "nats", "worker", "nginx"};
 	char path[PATH_MAX];
 	size_t i;
 

@@ -16,9 +16,8 @@
  * ERR_UNAUTHENTICATED, ERR_EXPIRED, ERR_FORBIDDEN with words for the client.
  * From every thread.
  */
-enum err auth_check(const char *authorization, const char *key,
-		    enum role scope, int64_t now_s, struct token *token,
-		    struct err_info *info);
+enum err auth_check(const char *authorization, const char *key, enum role scope,
+		    int64_t now_s, struct token *token, struct err_info *info);
 
 /* The value of WWW-Authenticate for such an error (RFC 6750, section 3). */
 const char *auth_challenge(enum err code, const char *authorization);

@@ -25,7 +25,7 @@ expect(struct responder *r, const struct create *create, struct job *job,
 		return err_set(info, ERR_UNAVAILABLE,
 			       "the workers are not known yet");
 	err = workers_expected(r->workers, target, clock_mono_ms(), &hosts,
-				&live);
+			       &live);
 	if (err)
 		return err_set(info, err, "out of memory");
 	if (create->live_only && !live) {
@@ -38,10 +38,9 @@ expect(struct responder *r, const struct create *create, struct job *job,
 		json_array_append_new(hosts, json_string(target->host));
 	if (json_array_size(hosts) > JOB_EXPECTED_MAX) {
 		json_decref(hosts);
-		return err_set(info, ERR_TOO_LARGE,
-			       "\"%s\" means %zu hosts, more than %d",
-			       target_text(target, text), live,
-			       JOB_EXPECTED_MAX);
+		return err_set(
+		    info, ERR_TOO_LARGE, "\"%s\" means %zu hosts, more than %d",
+		    target_text(target, text), live, JOB_EXPECTED_MAX);
 	}
 	job->expected = hosts;
 	return ERR_OK;
@@ -66,8 +65,7 @@ fill(const struct create *create, struct job *job)
 		 create->submitted_by);
 	snprintf(job->traceparent, sizeof(job->traceparent), "%s",
 		 create->traceparent);
-	snprintf(job->retry_of, sizeof(job->retry_of), "%s",
-		 create->retry_of);
+	snprintf(job->retry_of, sizeof(job->retry_of), "%s", create->retry_of);
 }
 
 enum err

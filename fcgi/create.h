@@ -15,15 +15,15 @@
 
 struct create {
 	const struct spec_operation *operation;
-	json_t *data;		/* operation.data, valid; not owned */
+	json_t *data; /* operation.data, valid; not owned */
 	struct target target;
 	enum job_lane lane;
-	int64_t lifetime_ms;	/* until no worker may begin it */
-	bool live_only;		/* refuse a target that no live worker matches */
+	int64_t lifetime_ms; /* until no worker may begin it */
+	bool live_only;      /* refuse a target that no live worker matches */
 	const char *submitted_by;
 	const char *traceparent; /* "" none */
-	const char *retry_of;	/* the job that it repeats, "" none */
-	const char *id;		/* to be used, NULL: a new one */
+	const char *retry_of;    /* the job that it repeats, "" none */
+	const char *id;          /* to be used, NULL: a new one */
 };
 
 /*
@@ -34,7 +34,6 @@ struct create {
  * ERR_EXISTS: the id is taken.
  */
 enum err create_job(struct responder *responder, const struct create *create,
-		    struct job *job, uint64_t *revision,
-		    struct err_info *info);
+		    struct job *job, uint64_t *revision, struct err_info *info);
 
 #endif

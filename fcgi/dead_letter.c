@@ -18,14 +18,15 @@
 #include "lib/log.h"
 #include "lib/subject.h"
 
-#define BATCH	     8
-#define PULL_MS	     20000
+#define BATCH        8
+#define PULL_MS      20000
 #define ACK_WAIT_NS  (30 * CLOCK_NS_PER_S)
 #define RETRY_MS     5000 /* of an advisory whose event could not be stored */
-#define TRIES_MAX    8	  /* to store an event */
+#define TRIES_MAX    8    /* to store an event */
 #define BOX_MESSAGES 64
 #define BOX_OCTETS   (1024 * 1024)
-#define OWN_PREFIX   "worker-" /* of a worker's own consumers: worker-{host}-{hash} */
+#define OWN_PREFIX \
+	"worker-" /* of a worker's own consumers: worker-{host}-{hash} */
 
 struct dead_letters {
 	struct store *store;
@@ -124,8 +125,8 @@ read_advisory(natsMsg *message, struct advisory *advisory,
 
 /* The job id that the message in JOBS holds. */
 static enum err
-read_job_id(struct dead_letters *d, uint64_t sequence, char id[static UUID_SIZE],
-	    struct err_info *info)
+read_job_id(struct dead_letters *d, uint64_t sequence,
+	    char id[static UUID_SIZE], struct err_info *info)
 {
 	json_auto_t *body = json_pack("{s:I}", "seq", (json_int_t)sequence);
 	json_auto_t *reply = NULL;
@@ -277,8 +278,7 @@ make_consumer(struct dead_letters *d, struct err_info *info)
 	config = json_pack("{s:s, s:s, s:s, s:I, s:s}", "durable_name",
 			   DEAD_LETTER_CONSUMER, "ack_policy", "explicit",
 			   "deliver_policy", "all", "ack_wait",
-			   (json_int_t)ACK_WAIT_NS, "replay_policy",
-			   "instant");
+			   (json_int_t)ACK_WAIT_NS, "replay_policy", "instant");
 	if (!config)
 		return ERR_NO_MEMORY;
 	err = jetstream_consumer_ensure(d->broker, d->stream, config, info);

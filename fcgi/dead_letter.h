@@ -1,12 +1,12 @@
 /*
- * fcgi/dead_letter.h: a message that was delivered max_deliver times becomes a
- * `failed` event of its job.
+ * fcgi/dead_letter.h: a message that was delivered max_deliver times becomes
+ * a `failed` event of its job.
  *
  * The server writes an advisory into the stream JOBS-DLQ; all responder
- * processes share one durable consumer of it, so each advisory goes to one
- * of them, and to another if that one dies.  Where the advisory is of a worker's own
- * consumer the event is that host's, else (shared consumer) it is the API's and
- * ends the job; a host that has ended meanwhile is left alone.
+ * processes share one durable consumer of it, so each advisory goes to one of
+ * them, and to another if that one dies.  Where the advisory is of a worker's
+ * own consumer the event is that host's, else (shared consumer) it is the
+ * API's and ends the job; a host that has ended meanwhile is left alone.
  *
  * One thread uses it.
  */
@@ -28,9 +28,9 @@ enum err dead_letters_new(struct store *store, struct index *index,
 void dead_letters_free(struct dead_letters *letters);
 
 /*
- * Waits up to `wait_ms` for one advisory and handles it; makes the consumer and
- * asks it where that is due.  *handled counts events written.  ERR_TIMEOUT:
- * nothing came.  Other errors have not waited.
+ * Waits up to `wait_ms` for one advisory and handles it; makes the consumer
+ * and asks it where that is due.  *handled counts events written.
+ * ERR_TIMEOUT: nothing came.  Other errors have not waited.
  */
 enum err dead_letters_serve(struct dead_letters *letters, int64_t wait_ms,
 			    uint64_t *handled, struct err_info *info);

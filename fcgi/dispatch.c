@@ -116,9 +116,8 @@ given(const struct request *r, const struct spec_parameter *parameter)
 	if (parameter->in == SPEC_IN_HEADER) {
 		for (const char *p = parameter->name;
 		     *p && n < sizeof(name) - 1; p++)
-			name[n++] = *p == '-'
-					? '_'
-					: (char)toupper((unsigned char)*p);
+			name[n++] =
+			    *p == '-' ? '_' : (char)toupper((unsigned char)*p);
 		name[n] = '\0';
 		return request_param(r, name);
 	}
@@ -175,8 +174,7 @@ read_parameters(struct request *r, json_t *list)
 		const char *name = r->query.items[i].name;
 
 		known = false;
-		for (size_t k = 0; k < endpoint->parameter_count && !known;
-		     k++)
+		for (size_t k = 0; k < endpoint->parameter_count && !known; k++)
 			known = endpoint->parameters[k].in == SPEC_IN_QUERY &&
 				!strcmp(endpoint->parameters[k].name, name);
 		if (!known)

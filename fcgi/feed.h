@@ -1,6 +1,6 @@
 /*
- * fcgi/feed.h: keeps an index filled: a follower on the job bucket and one on the
- * response bucket, their changes decoded and put into the index.
+ * fcgi/feed.h: keeps an index filled: a follower on the job bucket and one on
+ * the response bucket, their changes decoded and put into the index.
  *
  * A document that cannot be read is logged once by its key and skipped.
  */

@@ -1,11 +1,11 @@
 /*
  * fcgi/follower.c: see follower.h.
  *
- * The thread is either out of step, then it replays from the last number applied
- * to what STREAM.INFO names as the end, or in step, then it takes live messages.
- * A live message is applied only when its number is the last one plus 1, so
- * nothing can be skipped; one that is known already is dropped.  Live
- * messages that come during a replay wait in the mailbox.
+ * The thread is either out of step, then it replays from the last number
+ * applied to what STREAM.INFO names as the end, or in step, then it takes
+ * live messages. A live message is applied only when its number is the last
+ * one plus 1, so nothing can be skipped; one that is known already is
+ * dropped.  Live messages that come during a replay wait in the mailbox.
  *
  * `mutex` guards `shared`; all else is the thread's own or set once.
  */
@@ -25,8 +25,10 @@
 
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 1000
-#define LOOK_MS	     100 /* between looks whether the connection was lost */
-#define RECHECK_MS   100 /* until what should have come live is fetched */
+#define LOOK_MS      100 /* between looks whether the connection was lost */
+#define BEHIND_MAX \
+	3 /* then it has lost data, and is no new leader that catches up */
+#define RECHECK_MS 100 /* until what should have come live is fetched */
 
 struct follower {
 	struct broker *broker; /* set once, as all down to `thread` */
@@ -44,9 +46,10 @@ struct follower {
 	bool met; /* `created` is known */
 	bool republishes;
 	char created[64];
+	unsigned behind; /* checks in a row that found lower numbers */
 	uint64_t applied;
 	uint64_t reconnects;
-	uint64_t announced;	 /* last number by the latest check */
+	uint64_t announced;      /* last number by the latest check */
 	uint64_t announced_once; /* and by the one before */
 	int64_t announced_ms;
 	int64_t check_ms; /* when the next is due */
@@ -88,9 +91,9 @@ tell_error(struct follower *f, enum err err, const struct err_info *info)
 		 info->text[0] ? info->text : err_text(err));
 	pthread_mutex_unlock(&f->mutex);
 	if (news && err != ERR_ABORTED)
-		log_warning("cannot follow a bucket", LOG_S("bucket", f->bucket),
-			    LOG_S("error", info->text[0] ? info->text
-							 : err_text(err)));
+		log_warning(
+		    "cannot follow a bucket", LOG_S("bucket", f->bucket),
+		    LOG_S("error", info->text[0] ? info->text : err_text(err)));
 }
 
 static void
@@ -223,12 +226,17 @@ check(struct follower *f, struct err_info *info)
 	f->check_ms = asked_ms + FOLLOWER_CHECK_MS;
 	if (err != ERR_OK)
 		return err;
-	if (f->met && (strcmp(f->created, stream.created) != 0 ||
-		       stream.last_sequence < f->applied)) {
+	if (f->met && strcmp(f->created, stream.created) == 0 &&
+	    stream.last_sequence < f->applied && ++f->behind < BEHIND_MAX)
+		return err_set(info, ERR_UNAVAILABLE,
+			       "the stream is behind what was applied");
+	if (f->met && (f->behind == BEHIND_MAX ||
+		       strcmp(f->created, stream.created) != 0)) {
 		reset(f);
 		f->in_step = false;
 	}
 	f->met = true;
+	f->behind = 0;
 	f->republishes = stream.republishes;
 	memcpy(f->created, stream.created, sizeof(f->created));
 	f->announced_once = f->announced;
@@ -239,8 +247,7 @@ check(struct follower *f, struct err_info *info)
 }
 
 static enum err
-replay_missing(struct follower *f, struct replay *replay,
-	       struct err_info *info)
+replay_missing(struct follower *f, struct replay *replay, struct err_info *info)
 {
 	struct replay_range range = {.from = 0};
 	enum err err = check(f, info);
@@ -292,8 +299,8 @@ get_in_step(struct follower *f)
 	}
 	tell_error(f, err, &info);
 	mailbox_pause(f->live, f->retry_ms);
-	f->retry_ms = f->retry_ms * 2 < RETRY_MAX_MS ? f->retry_ms * 2
-						     : RETRY_MAX_MS;
+	f->retry_ms =
+	    f->retry_ms * 2 < RETRY_MAX_MS ? f->retry_ms * 2 : RETRY_MAX_MS;
 }
 
 /* ---- in step: live changes ---- */

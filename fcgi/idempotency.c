@@ -20,33 +20,25 @@ struct claim {
 	char body[HASH_SIZE];
 };
 
+/* The digest of `first`, or of both texts with a NUL in between, where they
+ * cannot run into each other. */
 static bool
-hash(const void *data, size_t size, char out[static HASH_SIZE])
+hash(const char *first, const char *second, char out[static HASH_SIZE])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	unsigned int n = 0;
-
-	if (EVP_Digest(data, size, digest, &n, EVP_sha256(), NULL) != 1)
-		return false;
-	for (unsigned int i = 0; i < n; i++)
-		snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
-	return true;
-}
-
-/* The two texts cannot run into each other: a subject holds no NUL. */
-static bool
-hash_key(const char *subject, const char *key, char out[static HASH_SIZE])
-{
-	size_t a = strlen(subject) + 1, b = strlen(key);
-	char *both = malloc(a + b);
 	bool ok;
 
-	if (!both)
-		return false;
-	memcpy(both, subject, a);
-	memcpy(both + a, key, b);
-	ok = hash(both, a + b, out);
-	free(both);
+	ok = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+	     EVP_DigestUpdate(context, first, strlen(first)) == 1;
+	if (ok && second)
+		ok = EVP_DigestUpdate(context, "", 1) == 1 &&
+		     EVP_DigestUpdate(context, second, strlen(second)) == 1;
+	ok = ok && EVP_DigestFinal_ex(context, digest, &n) == 1;
+	EVP_MD_CTX_free(context);
+	for (unsigned int i = 0; i < n; i++)
+		snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
 	return ok;
 }
 
@@ -58,8 +50,7 @@ prepare(struct claim *claim, const char *bucket, const char *subject,
 	char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
 	bool ok;
 
-	ok = text && hash(text, strlen(text), claim->body) &&
-	     hash_key(subject, key, name);
+	ok = text && hash(text, NULL, claim->body) && hash(subject, key, name);
 	free(text);
 	if (!ok)
 		return false;
@@ -74,8 +65,8 @@ static enum err
 store(struct broker *broker, const struct claim *claim, const char *id,
       struct err_info *info)
 {
-	json_auto_t *value = json_pack("{s:s, s:s}", "job_id", id, "body",
-				       claim->body);
+	json_auto_t *value =
+	    json_pack("{s:s, s:s}", "job_id", id, "body", claim->body);
 	struct jetstream_ack ack = {0};
 	natsMsg *message = NULL;
 	enum err each = ERR_OK, err = ERR_NO_MEMORY;
@@ -87,9 +78,9 @@ store(struct broker *broker, const struct claim *claim, const char *id,
 		NATS_OK &&
 	    natsMsgHeader_Set(message, "Nats-Expected-Last-Subject-Sequence",
 			      "0") == NATS_OK)
-		err = jetstream_publish(broker, &message, 1,
-					JETSTREAM_TIMEOUT_MS, &ack, &each,
-					info);
+		err =
+		    jetstream_publish(broker, &message, 1, JETSTREAM_TIMEOUT_MS,
+				      &ack, &each, info);
 	else
 		err_set(info, err, "out of memory");
 	natsMsg_Destroy(message);
@@ -136,8 +127,7 @@ earlier(struct broker *broker, const struct claim *claim,
 enum err
 idempotency_claim(struct broker *broker, const char *bucket,
 		  const char *subject, const char *key, const json_t *body,
-		  char id[static UUID_SIZE], bool *first,
-		  struct err_info *info)
+		  char id[static UUID_SIZE], bool *first, struct err_info *info)
 {
 	struct claim claim;
 	enum err err;

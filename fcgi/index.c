@@ -81,7 +81,8 @@ index_on_change(struct index *index,
 static size_t
 hash(const struct index *index, const struct entry_key *key)
 {
-	uint64_t h = (key->high ^ index->seed[0]) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h =
+	    (key->high ^ index->seed[0]) * UINT64_C(0x9e3779b97f4a7c15);
 
 	h ^= h >> 32;
 	h = (h ^ key->low ^ index->seed[1]) * UINT64_C(0xc2b2ae3d27d4eb4f);
@@ -106,8 +107,8 @@ grow(struct index *index)
 	size_t old_count = index->bucket_count;
 
 	index->bucket_count = old_count * 2;
-	index->buckets = entry_must(
-	    calloc(index->bucket_count, sizeof(struct entry *)));
+	index->buckets =
+	    entry_must(calloc(index->bucket_count, sizeof(struct entry *)));
 	for (size_t i = 0; i < old_count; i++) {
 		while (old[i]) {
 			struct entry *entry = old[i];
@@ -157,8 +158,8 @@ operation_number(const struct index *index, const struct entry *entry)
 			: NULL;
 	if (!operation)
 		return -1;
-	number = (size_t)(operation -
-			  spec_operations(index->spec, &operations));
+	number =
+	    (size_t)(operation - spec_operations(index->spec, &operations));
 	return number < index->counts.operation_count ? (int)number : -1;
 }
 
@@ -225,7 +226,7 @@ drop_entry(struct index *index, struct entry *entry)
 
 /* ---- writers ---- */
 
-/* The entry of an id, locked; NULL (unlocked) where the id is not one of ours. */
+/* The entry of an id, locked; NULL (unlocked) for one that is not ours. */
 static struct entry *
 begin(struct index *index, const char *id)
 {

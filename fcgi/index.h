@@ -1,31 +1,34 @@
 /*
- * fcgi/index.h: what this process knows of all jobs, so that reads never scan.
+ * fcgi/index.h: what this process knows of all jobs, so that reads never
+ * scan.
  *
  * Fed by fcgi/feed.c in any order and possibly twice; every apply is
  * idempotent, and what is seen depends on the set of the changes only, not on
- * their order.  Lists per status and counters per status and operation are kept
- * as changes come in, so that one job, one page and the statistics cost the
- * same with 100 and 100,000 jobs.
- * Bodies up to INDEX_INLINE octets are kept, larger ones are named as missing
- * and read by key when one job is asked for.  Entries older than the bucket's
- * TTL (by the time in their id) leave by index_expire.
+ * their order.  Lists per status and counters per status and operation are
+ * kept as changes come in, so that one job, one page and the statistics cost
+ * the same with 100 and 100,000 jobs. Bodies up to INDEX_INLINE octets are
+ * kept, larger ones are named as missing and read by key when one job is
+ * asked for.  Entries older than the bucket's TTL (by the time in their id)
+ * leave by index_expire.
  *
  * How a job stands follows from its facts:
- *  - A host has ended as its latest word says: its response, or its completed or failed
- *    event, by their own time; of two at the same time the response.
- *  - The hosts that the job expected decide.  Others are shown and change nothing.
- *    A job that expects nobody by name (_any, or none known when it was made)
- *    is decided by one answer of whoever: one completed host makes it completed,
- *    else one failed host failed.
- *  - A `failed` event of INDEX_API_HOST (deadline over, delivered too often) ends the job
- *    for all hosts that have not ended: they count as failed with its error.  A host that answers
- *    later all the same has its own word again, so such a job may still go from
- *    failed to partial_failure or completed; no worker may be called "api".
+ *  - A host has ended as its latest word says: its response, or its completed
+ *    or failed event, by their own time; of two at the same time the
+ *    response.
+ *  - The hosts that the job expected decide.  Others are shown and change
+ *    nothing. A job that expects nobody by name (_any, or none known when it
+ *    was made) is decided by one answer of whoever: one completed host makes
+ *    it completed, else one failed host failed.
+ *  - A `failed` event of INDEX_API_HOST (deadline over, delivered too often)
+ *    ends the job for all hosts that have not ended: they count as failed
+ *    with its error.  A host that answers later all the same has its own word
+ *    again, so such a job may still go from failed to partial_failure or
+ *    completed; no worker may be called "api".
  *  - A deleted job stays deleted until its TTL, whatever comes late.
  *
  * One mutex guards everything; no function calls NATS or a handler under it.
- * A process that runs out of memory here ends: an index that lost a change would lie.
- * All functions may be called from every thread.
+ * A process that runs out of memory here ends: an index that lost a change
+ * would lie. All functions may be called from every thread.
  */
 #ifndef OSAPI_FCGI_INDEX_H
 #define OSAPI_FCGI_INDEX_H
@@ -38,10 +41,10 @@
 #include "lib/job.h"
 #include "lib/spec.h"
 
-#define INDEX_API_HOST	 "api" /* host name in events of the API's own */
-#define INDEX_INLINE	 2048  /* octets of a job's data or a response's data */
-#define INDEX_EVENTS_MAX 64    /* earliest events kept per job for the timeline; all count for its state */
-#define INDEX_HOSTS_MAX	 8192  /* hosts kept per job; facts of more are ignored */
+#define INDEX_API_HOST   "api" /* host name in events of the API's own */
+#define INDEX_INLINE     2048  /* octets of a job's data or a response's data */
+#define INDEX_EVENTS_MAX 64    /* earliest events kept per job; all count */
+#define INDEX_HOSTS_MAX  8192  /* hosts kept per job; others are ignored */
 
 struct index;
 
@@ -74,11 +77,11 @@ void index_on_change(struct index *index,
 
 /* ---- readers ---- */
 
-/* Strings of a view are never NULL unless it says so, and live as long as it. */
+/* A view's strings live as long as it and are never NULL unless it says so. */
 struct index_response {
 	const char *hostname;
 	bool failed;
-	bool missing; /* data too large to be kept: store_response_read has it */
+	bool missing; /* too large to be kept: store_response_read has it */
 	const char *error; /* "" unless failed */
 	const char *data;  /* JSON text, NULL for none or missing */
 	int64_t timestamp_ns;
@@ -96,10 +99,10 @@ struct index_event {
 struct index_host {
 	const char *hostname;
 	bool expected;
-	enum job_status status; /* submitted (silent), processing, completed or failed */
-	bool given_up;	  /* failed by the API's event, not by its own word */
-	int64_t begun_ns; /* 0: unknown */
-	int64_t ended_ns; /* 0: has not */
+	enum job_status status; /* submitted: silent */
+	bool given_up;     /* failed by the API's event, not by its own word */
+	int64_t begun_ns;  /* 0: unknown */
+	int64_t ended_ns;  /* 0: has not */
 	const char *error; /* "" none */
 	const struct index_response *response; /* NULL: none is known */
 };
@@ -108,10 +111,10 @@ struct index_host {
 struct index_view {
 	char id[UUID_SIZE];
 	enum job_status status;
-	bool complete; /* as index_complete */
+	bool complete;   /* as index_complete */
 	bool one_answer; /* decided by one answer of whoever */
 	const char *type;
-	const char *data; /* operation.data as JSON text; NULL: too large, store_job_read has it */
+	const char *data;   /* JSON; NULL: too large, store_job_read has it */
 	const char *target; /* as target_text */
 	const char *submitted_by;
 	const char *retry_of;
@@ -123,12 +126,12 @@ struct index_view {
 	size_t expected_count;
 	size_t event_count;
 	const struct index_event *events; /* oldest first */
-	size_t events_left_out; /* beyond INDEX_EVENTS_MAX */
+	size_t events_left_out;           /* beyond INDEX_EVENTS_MAX */
 	size_t response_count;
 	const struct index_response *responses; /* by host name */
 	size_t host_count;
 	const struct index_host *hosts; /* by host name, expected and others */
-	void *memory; /* of all the above */
+	void *memory;                   /* of all the above */
 };
 
 /* ERR_NOT_FOUND: unknown here (perhaps not yet: store_job_read, then
@@ -138,13 +141,14 @@ enum err index_view(struct index *index, const char *id,
 		    struct index_view *view);
 void index_view_release(struct index_view *view);
 
-/* Whether nothing more is to be waited for: every expected host has answered, with its response
- * here, or has failed; or the job ended otherwise, or was deleted.  False for
- * an unknown job. */
+/* Whether nothing more is to be waited for: every expected host has answered,
+ * with its response here, or has failed; or the job ended otherwise, or was
+ * deleted.  False for an unknown job. */
 bool index_complete(struct index *index, const char *id);
 
-/* One page, newest first: up to `limit` views (0: all) into a new array. `status` < 0:
- * all. *total is the number of all jobs that match.  Release each, then free. */
+/* One page, newest first: up to `limit` views (0: all) into a new array.
+ * `status` < 0: all. *total is the number of all jobs that match.  Release
+ * each, then free. */
 enum err index_page(struct index *index, int status, size_t offset,
 		    size_t limit, struct index_view **views, size_t *count,
 		    size_t *total);
@@ -162,7 +166,7 @@ size_t index_scan(struct index *index, enum job_status status,
 struct index_counts {
 	size_t jobs;
 	size_t by_status[JOB_STATUS_COUNT];
-	size_t operation_count; /* as spec_operations; entry i belongs to operation i */
+	size_t operation_count; /* entry i belongs to spec_operations' i */
 	size_t by_operation[64];
 };
 void index_counts(struct index *index, struct index_counts *counts);

@@ -1,11 +1,11 @@
 /*
  * fcgi/index_entry.c: see index_entry.h; the facts' side.
  *
- * Each fact is kept as a minimum, a maximum, a set member or the text with the
- * highest revision, never as "what came last": that is what makes the result
- * independent of the order.  Tallies are kept up to date host by host (count
- * before a change and after it), so that a broadcast to thousands costs the
- * same for each of its events.
+ * Each fact is kept as a minimum, a maximum, a set member or the text with
+ * the highest revision, never as "what came last": that is what makes the
+ * result independent of the order.  Tallies are kept up to date host by host
+ * (count before a change and after it), so that a broadcast to thousands
+ * costs the same for each of its events.
  */
 #include "fcgi/index_entry.h"
 
@@ -17,7 +17,7 @@
 #include "lib/log.h"
 #include "lib/subject.h"
 
-/* Octets of a document that are not its data, at most: texts with their escapes. */
+/* Octets of a document that are not its data, at most. */
 #define REST_MAX 8192
 
 void *
@@ -95,8 +95,7 @@ entry_host_word(const struct entry_host *host, int64_t *ended_ns,
 }
 
 static void
-count_one(struct entry_tally *tally, const struct entry_host *host,
-	  size_t step)
+count_one(struct entry_tally *tally, const struct entry_host *host, size_t step)
 {
 	const char *error;
 	int64_t ended_ns;
@@ -162,9 +161,9 @@ get_host(struct entry *entry, const char *name)
 		return NULL;
 	if (entry->host_count == entry->host_room) {
 		entry->host_room = entry->host_room ? entry->host_room * 2 : 2;
-		entry->hosts = entry_must(
-		    reallocarray(entry->hosts, entry->host_room,
-				 sizeof(struct entry_host *)));
+		entry->hosts =
+		    entry_must(reallocarray(entry->hosts, entry->host_room,
+					    sizeof(struct entry_host *)));
 	}
 	host = entry_must(calloc(1, sizeof(*host) + size));
 	memcpy(host->name, name, size);
@@ -193,8 +192,8 @@ make_doc(const struct job *job, size_t size)
 {
 	char buf[INDEX_INLINE + 1];
 	char target[SUBJECT_SIZE];
-	size_t rest = REST_MAX +
-		      json_array_size(job->expected) * (SUBJECT_HOST_MAX + 3);
+	size_t rest =
+	    REST_MAX + json_array_size(job->expected) * (SUBJECT_HOST_MAX + 3);
 	const char *data = inline_text(job->data, size, rest, buf);
 	struct entry_doc *doc;
 	size_t room;
@@ -244,8 +243,7 @@ entry_put_job(struct entry *entry, const struct job *job, size_t size,
 	json_array_foreach (job->expected, i, name)
 		if (json_is_string(name))
 			expect(entry, json_string_value(name));
-	if (entry->doc->expected_count == 0 &&
-	    job->target.kind == TARGET_HOST)
+	if (entry->doc->expected_count == 0 && job->target.kind == TARGET_HOST)
 		expect(entry, job->target.host);
 	return true;
 }
@@ -312,11 +310,10 @@ keep_event(struct entry *entry, const struct entry_host *host,
 	if (entry->event_count == INDEX_EVENTS_MAX)
 		free(entry->events[--entry->event_count].text);
 	if (entry->event_count == entry->event_room) {
-		entry->event_room = entry->event_room ? entry->event_room * 2
-						      : 4;
-		entry->events = entry_must(
-		    reallocarray(entry->events, entry->event_room,
-				 sizeof(*entry->events)));
+		entry->event_room =
+		    entry->event_room ? entry->event_room * 2 : 4;
+		entry->events = entry_must(reallocarray(
+		    entry->events, entry->event_room, sizeof(*entry->events)));
 	}
 	memmove(entry->events + at + 1, entry->events + at,
 		(entry->event_count - at) * sizeof(*entry->events));

@@ -41,7 +41,7 @@ struct reply { /* one allocation with its texts */
 	size_t data_size;
 };
 
-struct entry_host { /* what one host did */
+struct entry_host {              /* what one host did */
 	int64_t acknowledged_ns; /* the earliest; 0 none */
 	int64_t started_ns;
 	int64_t ended_ns; /* the latest completed or failed event; 0 none */
@@ -66,7 +66,7 @@ struct entry_doc { /* one allocation with its texts */
 	const char *submitted_by;
 	const char *retry_of;
 	const char *data; /* NULL: too large */
-	size_t size;	  /* octets of all the texts */
+	size_t size;      /* octets of all the texts */
 	size_t expected_count;
 };
 
@@ -84,17 +84,17 @@ struct entry {
 	uint64_t deleted;  /* revision of the delete, 0 none */
 	int64_t created_ns;
 	int64_t expires_ns;
-	int64_t updated_ns; /* the latest fact */
+	int64_t updated_ns;  /* the latest fact */
 	int64_t given_up_ns; /* the API's failed event, the earliest; 0 none */
 	char *given_up_error;
 	struct entry_doc *doc;
-	int operation;	     /* its number in the spec, -1 unknown */
-	int list;	     /* the status list that it is in, -1 none */
+	int operation; /* its number in the spec, -1 unknown */
+	int list;      /* the status list that it is in, -1 none */
 	uint16_t event_count;
 	uint16_t event_room;
 	uint32_t host_count;
 	uint32_t host_room;
-	uint32_t event_kinds; /* sum of the bits in hosts' `seen` */
+	uint32_t event_kinds;       /* sum of the bits in hosts' `seen` */
 	struct entry_event *events; /* by time, host, event */
 	struct entry_host **hosts;  /* by name */
 	struct entry_tally expected;

@@ -1,8 +1,8 @@
 /*
  * fcgi/index_list.c: see index_list.h.
  *
- * Invariants: no chunk is empty; ids increase within a chunk and from chunk to
- * chunk; `first` is the id of a chunk's first entry.
+ * Invariants: no chunk is empty; ids increase within a chunk and from chunk
+ * to chunk; `first` is the id of a chunk's first entry.
  */
 #include "fcgi/index_list.h"
 
@@ -69,9 +69,8 @@ insert_chunk(struct index_list *list, size_t at)
 
 	if (list->chunk_count == list->chunk_room) {
 		list->chunk_room = list->chunk_room ? list->chunk_room * 2 : 4;
-		list->chunks = entry_must(
-		    reallocarray(list->chunks, list->chunk_room,
-				 sizeof(*list->chunks)));
+		list->chunks = entry_must(reallocarray(
+		    list->chunks, list->chunk_room, sizeof(*list->chunks)));
 	}
 	chunk = list->chunks + at;
 	memmove(chunk + 1, chunk, (list->chunk_count - at) * sizeof(*chunk));

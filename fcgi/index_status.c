@@ -24,8 +24,8 @@ entry_key_make(const char *id, struct entry_key *key)
 	for (; *id; id++) {
 		if (*id == '-')
 			continue;
-		words[digits / 16] = words[digits / 16] << 4 |
-				     (uint64_t)hex_digit(*id);
+		words[digits / 16] =
+		    words[digits / 16] << 4 | (uint64_t)hex_digit(*id);
 		digits++;
 	}
 	*key = (struct entry_key){.high = words[0], .low = words[1]};

@@ -12,15 +12,15 @@
 
 struct index {
 	pthread_mutex_t mutex;
-	const struct spec *spec; /* set once */
-	int64_t ttl_ms;		 /* set once */
-	uint64_t seed[2];	 /* set once */
+	const struct spec *spec;                        /* set once */
+	int64_t ttl_ms;                                 /* set once */
+	uint64_t seed[2];                               /* set once */
 	void (*changed)(const char *job_id, void *arg); /* set once */
 	void *changed_arg;
 	struct entry **buckets;
 	size_t bucket_count; /* a power of two */
 	size_t entry_count;
-	struct index_list all;	  /* known jobs */
+	struct index_list all;    /* known jobs */
 	struct index_list shadow; /* entries that are no job (yet, any more) */
 	struct index_list status[JOB_STATUS_COUNT];
 	struct index_counts counts;

@@ -92,8 +92,8 @@ make_host(const struct index_view *view, const struct entry *entry,
 {
 	struct index_host host = {
 	    .expected = from->expected,
-	    .begun_ns = from->started_ns ? from->started_ns
-					 : from->acknowledged_ns,
+	    .begun_ns =
+		from->started_ns ? from->started_ns : from->acknowledged_ns,
 	    .error = "",
 	};
 	const char *error = "";
@@ -151,8 +151,7 @@ fill_events(struct index_view *view, const struct entry *entry,
 	view->events = events;
 	view->event_count = entry->event_count;
 	if (entry->event_kinds > entry->event_count)
-		view->events_left_out = entry->event_kinds -
-					entry->event_count;
+		view->events_left_out = entry->event_kinds - entry->event_count;
 	for (unsigned i = 0; i < entry->event_count; i++) {
 		const struct entry_event *from = &entry->events[i];
 		const char *text = from->text;

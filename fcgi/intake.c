@@ -50,10 +50,10 @@ struct intake {
 	_Atomic bool stopped;
 	_Atomic int64_t swept_ms;
 	_Atomic int64_t warned_ms;
-	pthread_mutex_t mutex;	   /* of what follows */
+	pthread_mutex_t mutex;     /* of what follows */
 	size_t count[STATE_COUNT]; /* entries in each state */
-	int top;		   /* highest descriptor ever in the table */
-	struct entry *entries;	   /* INTAKE_FDS_MAX, by descriptor */
+	int top;                   /* highest descriptor ever in the table */
+	struct entry *entries;     /* INTAKE_FDS_MAX, by descriptor */
 };
 
 static bool
@@ -86,8 +86,8 @@ intake_new(int listen_fd, struct intake **intake, struct err_info *info)
 	    !watch(in, in->stop_fd, EPOLLIN, tag_of(in->stop_fd, 0)) ||
 	    !watch(in, listen_fd, EPOLLIN | EPOLLEXCLUSIVE,
 		   tag_of(listen_fd, 0))) {
-		enum err err = err_set(info, ERR_IO, "epoll: %s",
-				       strerror(errno));
+		enum err err =
+		    err_set(info, ERR_IO, "epoll: %s", strerror(errno));
 
 		intake_free(in);
 		return err;

@@ -14,11 +14,11 @@
 
 #include "lib/error.h"
 
-#define INTAKE_SILENT_MS 2000	/* until the first octet of a connection */
-#define INTAKE_KEPT_MS	 60000	/* between two requests of a kept one */
-#define INTAKE_LINGER_MS 2000	/* for a peer that still sends when we close */
-#define INTAKE_IO_MS	 5000	/* of one read or write of a connection */
-#define INTAKE_FDS_MAX	 65536 /* higher descriptors are refused */
+#define INTAKE_SILENT_MS 3000  /* until the first octet of a connection */
+#define INTAKE_KEPT_MS   60000 /* between two requests of a kept one */
+#define INTAKE_LINGER_MS 2000  /* for a peer that still sends when we close */
+#define INTAKE_IO_MS     5000  /* of one read or write of a connection */
+#define INTAKE_FDS_MAX   65536 /* higher descriptors are refused */
 
 struct intake;
 

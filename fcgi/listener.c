@@ -51,13 +51,12 @@ check_free(const struct sockaddr_un *address, struct err_info *info)
 	int fd, rc, saved;
 
 	if (lstat(path, &st) < 0)
-		return errno == ENOENT
-			   ? ERR_OK
-			   : err_set(info, ERR_IO, "%s: lstat: %s", path,
-				     strerror(errno));
+		return errno == ENOENT ? ERR_OK
+				       : err_set(info, ERR_IO, "%s: lstat: %s",
+						 path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(info, ERR_EXISTS,
-			       "%s: exists and is no socket", path);
+		return err_set(info, ERR_EXISTS, "%s: exists and is no socket",
+			       path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(info, ERR_IO, "socket: %s", strerror(errno));

@@ -3,8 +3,8 @@
  * to the one thread that works on them.
  *
  * When it is full, in messages or octets, all of it is thrown away and so is
- * what comes, until the reader has been told: after a gap the rest is of no use,
- * as the reader has to read again from the last message that it had.
+ * what comes, until the reader has been told: after a gap the rest is of no
+ * use, as the reader has to read again from the last message that it had.
  */
 #ifndef OSAPI_FCGI_MAILBOX_H
 #define OSAPI_FCGI_MAILBOX_H
@@ -26,11 +26,16 @@ void mailbox_free(struct mailbox *mailbox);
 /* A broker_handler; `arg` is the mailbox.  From every thread. */
 void mailbox_put(natsMsg *message, void *arg);
 
-enum mail { MAIL_MESSAGE, MAIL_NONE /* the time is over */, MAIL_LOST, MAIL_CLOSED };
+enum mail {
+	MAIL_MESSAGE,
+	MAIL_NONE /* the time is over */,
+	MAIL_LOST,
+	MAIL_CLOSED
+};
 
-/* The next message, which the caller destroys, waiting up to `wait_ms`.  MAIL_LOST: it was
- * full; said once, the mailbox is empty and takes again.  MAIL_CLOSED at once after
- * mailbox_close, whatever is left. */
+/* The next message, which the caller destroys, waiting up to `wait_ms`.
+ * MAIL_LOST: it was full; said once, the mailbox is empty and takes again.
+ * MAIL_CLOSED at once after mailbox_close, whatever is left. */
 enum mail mailbox_take(struct mailbox *mailbox, int64_t wait_ms,
 		       natsMsg **message);
 

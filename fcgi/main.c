@@ -38,8 +38,8 @@ raise_limit(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
-	limit.rlim_cur = limit.rlim_max < INTAKE_FDS_MAX ? limit.rlim_max
-							 : INTAKE_FDS_MAX;
+	limit.rlim_cur =
+	    limit.rlim_max < INTAKE_FDS_MAX ? limit.rlim_max : INTAKE_FDS_MAX;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -65,9 +65,9 @@ run(struct pool_options *options)
 			   : ERR_NO_MEMORY;
 	}
 	if (err) {
-		log_error("cannot start", LOG_S("error", *info.text
-							     ? info.text
-							     : err_text(err)));
+		log_error(
+		    "cannot start",
+		    LOG_S("error", *info.text ? info.text : err_text(err)));
 		sd_notifyf(0, "STATUS=%s", info.text);
 		pool_setup_release(&setup);
 		spec_free(options->spec);

@@ -28,15 +28,15 @@
 #define DELAY_LAST_MS  10000
 #define LIVED_MS       60000 /* a process that lived so long died by accident */
 #define RELOAD_MS      15000 /* until old ones go though new ones are not ready */
-#define KILL_MS	       (RESPONDER_STOP_MS + RESPONDER_GRACE_MS + 5000)
+#define KILL_MS        (RESPONDER_STOP_MS + RESPONDER_GRACE_MS + 5000)
 
 struct process {
-	pid_t pid;	    /* 0: the place is free */
+	pid_t pid; /* 0: the place is free */
 	unsigned generation;
-	int ready_fd;	    /* says when it serves, -1: nothing more comes */
+	int ready_fd; /* says when it serves, -1: nothing more comes */
 	bool serving;
 	int64_t started_ms; /* CLOCK_MONOTONIC, as all here */
-	bool told;	    /* to finish */
+	bool told;          /* to finish */
 };
 
 struct pool {
@@ -51,10 +51,11 @@ struct pool {
 	int64_t start_at_ms;  /* no start before */
 	int64_t retire_at_ms; /* old generations go then in any case, 0: none */
 	int64_t kill_at_ms;   /* 0: not stopping */
-	int64_t watchdog_ms;  /* between two signs of life for systemd, 0: none */
-	bool announced;	      /* READY=1 was said */
-	bool respawning;      /* the next start replaces one that died */
-	bool reload_again;    /* SIGHUP came during a reload */
+	int64_t
+	    watchdog_ms;   /* between two signs of life for systemd, 0: none */
+	bool announced;    /* READY=1 was said */
+	bool respawning;   /* the next start replaces one that died */
+	bool reload_again; /* SIGHUP came during a reload */
 };
 
 static void
@@ -240,8 +241,8 @@ tell(struct pool *pool, int sig, bool all)
 	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++) {
 		struct process *p = &pool->processes[i];
 
-		if (!p->pid || (!all && (p->told ||
-					 p->generation == pool->generation)))
+		if (!p->pid ||
+		    (!all && (p->told || p->generation == pool->generation)))
 			continue;
 		kill(p->pid, sig);
 		p->told = true;
@@ -302,8 +303,8 @@ announce(struct pool *pool)
 	sd_notifyf(0, "READY=1\nSTATUS=%zu responders serve",
 		   current(pool, true));
 	if (!pool->announced)
-		log_info("serving", LOG_I("processes",
-					  (int64_t)current(pool, true)));
+		log_info("serving",
+			 LOG_I("processes", (int64_t)current(pool, true)));
 	pool->announced = true;
 }
 
@@ -431,8 +432,7 @@ wait_events(struct pool *pool)
 		if (!p->pid || p->ready_fd < 0)
 			continue;
 		owners[n] = p;
-		fds[n++] = (struct pollfd){.fd = p->ready_fd,
-					   .events = POLLIN};
+		fds[n++] = (struct pollfd){.fd = p->ready_fd, .events = POLLIN};
 	}
 	if (poll(fds, n, patience(pool)) <= 0)
 		return;

@@ -33,7 +33,7 @@ struct pool_setup {
 
 struct pool_options {
 	const char *config_path; /* as config_load */
-	bool debug;		 /* -d: log level debug in any case */
+	bool debug;              /* -d: log level debug in any case */
 	const struct spec *spec;
 	int listen_fd;
 };

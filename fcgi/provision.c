@@ -13,8 +13,8 @@
 #include "lib/log.h"
 
 #define FIRST_MS 250
-#define LAST_MS	 5000
-#define LOOK_MS	 500 /* between two looks for a reconnect */
+#define LAST_MS  5000
+#define LOOK_MS  500 /* between two looks for a reconnect */
 
 struct provision {
 	struct broker *broker;

@@ -51,8 +51,7 @@ decode(char *text, struct err_info *info)
 			return err_set(info, ERR_INVALID,
 				       "bad percent escape in the query");
 		if (!high && !low)
-			return err_set(info, ERR_INVALID,
-				       "NUL in the query");
+			return err_set(info, ERR_INVALID, "NUL in the query");
 		*out++ = (char)(high << 4 | low);
 		p += 2;
 	}

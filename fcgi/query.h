@@ -12,8 +12,8 @@
 
 #include "lib/error.h"
 
-#define QUERY_SIZE_MAX	 8192 /* octets of a query string */
-#define QUERY_ITEMS_MAX	 32   /* parameters */
+#define QUERY_SIZE_MAX   8192 /* octets of a query string */
+#define QUERY_ITEMS_MAX  32   /* parameters */
 #define QUERY_HEADER_MAX 128  /* characters of X-Request-Id */
 
 struct query_item {

@@ -16,9 +16,9 @@
 
 #define SKEW_MS 60000 /* between the clocks of an API host and of NATS */
 
-struct candidate {
+struct candidate { /* in the order of their ids */
 	char id[UUID_SIZE];
-	int64_t created_ns;
+	int64_t made_ns; /* the time in the id, so that it grows with it */
 	bool noted;
 };
 
@@ -28,7 +28,8 @@ struct renotify {
 	char done[UUID_SIZE];
 	int64_t begun_ms; /* of this round over all jobs */
 	size_t count;
-	size_t left; /* of `count`, without a notification so far */
+	size_t left;             /* of `count`, without a notification so far */
+	const atomic_bool *stop; /* of the call under way */
 	struct candidate candidates[RENOTIFY_BATCH];
 };
 
@@ -67,14 +68,16 @@ collect(struct renotify *r, int64_t now_ns)
 		n = index_scan(r->index, JOB_SUBMITTED, after, briefs, 128);
 		for (size_t i = 0; i < n && r->count < RENOTIFY_BATCH; i++) {
 			struct candidate *c = &r->candidates[r->count];
+			int64_t made_ns =
+			    uuid_time_ms(briefs[i].id) * CLOCK_NS_PER_MS;
 
 			memcpy(after, briefs[i].id, sizeof(after));
-			if (briefs[i].created_ns > due_ns)
+			if (made_ns > due_ns)
 				return;
 			if (briefs[i].expires_ns <= now_ns)
 				continue;
 			memcpy(c->id, briefs[i].id, sizeof(c->id));
-			c->created_ns = briefs[i].created_ns;
+			c->made_ns = made_ns;
 			c->noted = false;
 			r->count++;
 		}
@@ -105,7 +108,7 @@ note(natsMsg *message, const struct jetstream_meta *meta, void *arg)
 		found->noted = true;
 		r->left--;
 	}
-	return r->left > 0;
+	return r->left > 0 && !atomic_load(r->stop);
 }
 
 static enum err
@@ -115,11 +118,7 @@ read_stream(struct renotify *r, struct err_info *info)
 	struct replay *replay;
 	enum err err;
 
-	range.from_ns = r->candidates[0].created_ns;
-	for (size_t i = 1; i < r->count; i++)
-		if (r->candidates[i].created_ns < range.from_ns)
-			range.from_ns = r->candidates[i].created_ns;
-	range.from_ns -= SKEW_MS * CLOCK_NS_PER_MS;
+	range.from_ns = r->candidates[0].made_ns - SKEW_MS * CLOCK_NS_PER_MS;
 	err = replay_open(store_broker(r->store), store_jobs_stream(r->store),
 			  &replay, info);
 	if (err != ERR_OK)
@@ -167,12 +166,8 @@ need_stream(const struct renotify *r, int64_t now_ns)
 {
 	int64_t known_ns = now_ns - STORE_DUPLICATES_MS / 2 * CLOCK_NS_PER_MS;
 
-	if (r->count > RENOTIFY_FEW)
-		return true;
-	for (size_t i = 0; i < r->count; i++)
-		if (r->candidates[i].created_ns < known_ns)
-			return true;
-	return false;
+	return r->count > RENOTIFY_FEW ||
+	       (r->count > 0 && r->candidates[0].made_ns < known_ns);
 }
 
 enum err
@@ -185,8 +180,9 @@ renotify_sweep(struct renotify *r, int64_t now_ns, const atomic_bool *stop,
 		r->begun_ms = clock_mono_ms();
 		r->done[0] = '\0';
 	}
+	r->stop = stop;
 	collect(r, now_ns);
-	if (r->count > 0 && need_stream(r, now_ns))
+	if (need_stream(r, now_ns))
 		err = read_stream(r, info);
 	for (size_t i = 0; i < r->count && err == ERR_OK; i++) {
 		const struct candidate *c = &r->candidates[i];

@@ -14,16 +14,16 @@
 #include "lib/json.h"
 #include "lib/uuid.h"
 
-#define BATCH_FIRST   16
-#define BATCH_MAX     512
-#define BATCH_OCTETS  (8 * 1024 * 1024) /* aimed at, from the sizes seen */
-#define BOX_OCTETS    (1024 * 1024 * 1024) /* bounded by the batch, not by this */
-#define PULL_MS	      2000 /* until a pull ends by itself */
-#define SILENCE_MS    3000 /* without any word from the server: failed */
-#define LOOK_MS	      100  /* between looks whether the connection was lost */
-#define ECHO_MS	      100  /* until the inbox is tried again */
-#define ECHO_TRIES    20
-#define IDLE_NS	      (30 * CLOCK_NS_PER_S) /* an abandoned consumer goes */
+#define BATCH_FIRST  16
+#define BATCH_MAX    512
+#define BATCH_OCTETS (8 * 1024 * 1024)    /* aimed at, from the sizes seen */
+#define BOX_OCTETS   (1024 * 1024 * 1024) /* the batch is the bound */
+#define PULL_MS      2000                 /* until a pull ends by itself */
+#define SILENCE_MS   3000 /* without any word from the server: failed */
+#define LOOK_MS      100  /* between looks whether the connection was lost */
+#define ECHO_MS      100  /* until the inbox is tried again */
+#define ECHO_TRIES   20
+#define IDLE_NS      (30 * CLOCK_NS_PER_S) /* an abandoned consumer goes */
 
 struct replay {
 	struct broker *broker;
@@ -39,10 +39,11 @@ struct run { /* of replay_run */
 	replay_each each;
 	void *arg;
 	uint64_t consumer_sequence; /* of the last message */
-	uint64_t left;		    /* behind it */
-	size_t got;		    /* of this batch */
+	uint64_t left;              /* behind it */
+	size_t got;                 /* of this batch */
 	size_t octets;
-	uint64_t reconnects; /* at the start: later what was on its way is lost */
+	uint64_t
+	    reconnects; /* at the start: later what was on its way is lost */
 	bool done;
 };
 
@@ -65,8 +66,8 @@ replay_info(struct broker *broker, const char *stream,
 	state = json_object_get(reply, "state");
 	created = json_member_string(reply, "created");
 	if (!created || !json_is_object(state))
-		return err_set(info, ERR_INTERNAL,
-			       "%s: no state in the answer", what);
+		return err_set(info, ERR_INTERNAL, "%s: no state in the answer",
+			       what);
 	snprintf(read.created, sizeof(read.created), "%s", created);
 	read.first_sequence = (uint64_t)json_member_int(state, "first_seq", 0);
 	read.last_sequence = (uint64_t)json_member_int(state, "last_seq", 0);
@@ -138,9 +139,9 @@ replay_open(struct broker *broker, const char *stream, struct replay **out,
 	broker_inbox(broker, replay->inbox);
 	err = mailbox_new(BATCH_MAX * 2, BOX_OCTETS, &replay->box);
 	if (err == ERR_OK)
-		err = broker_subscribe(broker, replay->inbox, mailbox_put,
-				       replay->box, &replay->subscription,
-				       info);
+		err =
+		    broker_subscribe(broker, replay->inbox, mailbox_put,
+				     replay->box, &replay->subscription, info);
 	if (err == ERR_OK)
 		err = await_echo(replay, info);
 	if (err == ERR_OK)
@@ -183,17 +184,16 @@ describe(const struct replay *replay, const struct replay_range *range)
 	if (range->from_ns)
 		bad = json_object_set_new(config, "deliver_policy",
 					  json_string("by_start_time")) ||
-		      json_object_set_new(config, "opt_start_time",
-					  json_string(clock_rfc3339(
-					      range->from_ns, since)));
+		      json_object_set_new(
+			  config, "opt_start_time",
+			  json_string(clock_rfc3339(range->from_ns, since)));
 	else
 		bad = json_object_set_new(config, "deliver_policy",
 					  json_string("by_start_sequence")) ||
 		      json_object_set_new(
 			  config, "opt_start_seq",
-			  json_integer(range->from
-					   ? (json_int_t)range->from
-					   : 1));
+			  json_integer(range->from ? (json_int_t)range->from
+						   : 1));
 	if (range->filter)
 		bad |= json_object_set_new(config, "filter_subject",
 					   json_string(range->filter)) != 0;
@@ -258,8 +258,8 @@ handle_message(struct run *run, natsMsg *message, struct err_info *info)
 	run->left = meta.pending;
 	run->got++;
 	run->octets += (size_t)natsMsg_GetDataLength(message);
-	run->done = !run->each(message, &meta, run->arg) ||
-		    meta.pending == 0 || meta.stream_sequence >= run->to;
+	run->done = !run->each(message, &meta, run->arg) || meta.pending == 0 ||
+		    meta.stream_sequence >= run->to;
 	return ERR_OK;
 }
 

@@ -192,10 +192,9 @@ reply_problem(struct request *request, int status, json_t *extra,
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
 	body = json_pack("{s:s, s:s, s:i, s:o, s:o, s:s}", "type",
-			 "about:blank", "title", reply_phrase(status),
-			 "status", status, "detail", text_value(detail),
-			 "error", text_value(detail), "request_id",
-			 request->id);
+			 "about:blank", "title", reply_phrase(status), "status",
+			 status, "detail", text_value(detail), "error",
+			 text_value(detail), "request_id", request->id);
 	if (body && extra)
 		json_object_update_missing(body, extra);
 	json_decref(extra);
@@ -206,8 +205,7 @@ void
 reply_error_job(struct request *request, enum err code,
 		const struct err_info *info, const char *job_id)
 {
-	const char *text =
-	    info && *info->text ? info->text : err_text(code);
+	const char *text = info && *info->text ? info->text : err_text(code);
 	int status = err_http(code);
 
 	if (status == 503)
@@ -219,8 +217,7 @@ reply_error_job(struct request *request, enum err code,
 }
 
 void
-reply_error(struct request *request, enum err code,
-	    const struct err_info *info)
+reply_error(struct request *request, enum err code, const struct err_info *info)
 {
 	reply_error_job(request, code, info, NULL);
 }

@@ -19,8 +19,7 @@
 
 /* Adds a header to the answer; `name` is static storage.  A value that is too
  * long or holds a control character is left out. */
-void reply_header(struct request *request, const char *name,
-		  const char *value);
+void reply_header(struct request *request, const char *name, const char *value);
 
 /* "Retry-After: {seconds}". */
 void reply_retry_after(struct request *request, int seconds);

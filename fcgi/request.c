@@ -21,7 +21,8 @@
 #include "lib/log.h"
 #include "lib/uuid.h"
 
-#define ROLE_RESPONDER 1 /* FCGI_RESPONDER of the FastCGI specification */
+#define STATUS_GONE    499 /* for the log: nginx writes it so, too */
+#define ROLE_RESPONDER 1   /* FCGI_RESPONDER of the FastCGI specification */
 
 static int64_t
 now_us(void)
@@ -152,8 +153,7 @@ at_end(struct request *r)
 }
 
 enum err
-request_body(struct request *r, size_t size, char **text,
-	     struct err_info *info)
+request_body(struct request *r, size_t size, char **text, struct err_info *info)
 {
 	char *body = malloc(size + 1);
 	size_t done = 0;
@@ -161,8 +161,8 @@ request_body(struct request *r, size_t size, char **text,
 	if (!body)
 		return err_set(info, ERR_NO_MEMORY, "out of memory");
 	while (done < size) {
-		int n = FCGX_GetStr(body + done, (int)(size - done),
-				    r->fcgi.in);
+		int n =
+		    FCGX_GetStr(body + done, (int)(size - done), r->fcgi.in);
 
 		if (n <= 0)
 			break;
@@ -220,13 +220,13 @@ log_line(const struct request *r, bool lost)
 {
 	const struct spec_endpoint *endpoint = r->match.endpoint;
 
-	log_info(lost ? "request, client gone" : "request",
-		 LOG_S("method", r->method ? r->method : "-"),
-		 LOG_S("route", endpoint ? endpoint->path : "-"),
-		 LOG_I("status", r->status),
-		 LOG_R("duration_ms",
-		       (double)(now_us() - r->begun_us) / 1000.0),
-		 LOG_S("subject", *r->token.subject ? r->token.subject : NULL));
+	log_info(
+	    lost ? "request, client gone" : "request",
+	    LOG_S("method", r->method ? r->method : "-"),
+	    LOG_S("route", endpoint ? endpoint->path : "-"),
+	    LOG_I("status", r->status),
+	    LOG_R("duration_ms", (double)(now_us() - r->begun_us) / 1000.0),
+	    LOG_S("subject", *r->token.subject ? r->token.subject : NULL));
 }
 
 /* Ends the FastCGI request and decides about the connection. */
@@ -262,9 +262,8 @@ request_finish(struct request *r, bool gone)
 	if (!r->answered && !gone)
 		reply_error(r, ERR_INTERNAL, NULL);
 	ended = request_drain(r);
-	/* The line needs the parameters, the counters the outcome. */
-	if (gone)
-		r->keep = false;
+	if (gone && !r->answered)
+		r->status = STATUS_GONE;
 	log_line(r, gone);
 	gone = hang_up(r, ended) || gone;
 	count(r, gone);

@@ -34,7 +34,7 @@
 struct responder;
 struct handler;
 
-struct request_header { /* of the answer */
+struct request_header {   /* of the answer */
 	const char *name; /* static storage */
 	char value[256];
 };
@@ -42,30 +42,30 @@ struct request_header { /* of the answer */
 struct request {
 	struct responder *responder;
 	FCGX_Request fcgi;
-	bool keep;		   /* the web server wants the connection kept */
-	bool parked;		   /* was in the table of waiters */
-	bool answered;		   /* an answer was written */
-	bool head;		   /* HEAD: the answer has no body */
-	int status;		   /* of the answer */
-	int64_t begun_ns;	   /* wall clock */
-	int64_t begun_us;	   /* CLOCK_MONOTONIC */
+	bool keep;        /* the web server wants the connection kept */
+	bool parked;      /* was in the table of waiters */
+	bool answered;    /* an answer was written */
+	bool head;        /* HEAD: the answer has no body */
+	int status;       /* of the answer */
+	int64_t begun_ns; /* wall clock */
+	int64_t begun_us; /* CLOCK_MONOTONIC */
 	char id[QUERY_HEADER_MAX + 1];
-	char trace_id[33];	   /* of the client's traceparent, "" none */
-	char traceparent[56];	   /* as the client sent it, "" none */
-	const char *method;	   /* of the parameters */
+	char trace_id[33];           /* of the client's traceparent, "" none */
+	char traceparent[56];        /* as the client sent it, "" none */
+	const char *method;          /* of the parameters */
 	char path[REQUEST_PATH_MAX]; /* still percent-encoded, no query */
 	struct query query;
-	struct spec_match match;   /* endpoint NULL: none matched */
+	struct spec_match match;       /* endpoint NULL: none matched */
 	const struct handler *handler; /* of the endpoint */
-	char allow[64];		   /* for 405 and OPTIONS */
-	struct token token;	   /* role ROLE_NONE: none was needed */
-	json_t *parameters;	   /* object: checked path, query and header
+	char allow[64];                /* for 405 and OPTIONS */
+	struct token token;            /* role ROLE_NONE: none was needed */
+	json_t *parameters;            /* object: checked path, query and header
 				      parameters with their defaults */
-	json_t *body;		   /* checked body, NULL: none */
+	json_t *body;                  /* checked body, NULL: none */
 	size_t header_count;
 	struct request_header headers[REQUEST_HEADERS_MAX];
-	struct request *next;	   /* in fcgi/slots.c's queue */
-	char job_id[UUID_SIZE];	   /* the job it is about, "" none */
+	struct request *next;   /* in fcgi/slots.c's queue */
+	char job_id[UUID_SIZE]; /* the job it is about, "" none */
 	/* Answers a parked request (fcgi/park.c). */
 	void (*render)(struct request *request, enum wake why);
 };

@@ -22,7 +22,7 @@
 #include "lib/log.h"
 
 #define FINISHERS 4  /* threads that answer parked requests */
-#define TICK_MS	  50 /* between two looks while something is waited for */
+#define TICK_MS   50 /* between two looks while something is waited for */
 
 struct crew {
 	struct responder *responder;
@@ -106,8 +106,8 @@ make(struct responder *r, int listen_fd, struct err_info *info)
 	}
 	if (!err)
 		err = workers_new(r->broker, config->job.registry_bucket,
-				   config->job.worker.heartbeat_ms,
-				   &r->workers, info);
+				  config->job.worker.heartbeat_ms, &r->workers,
+				  info);
 	if (!err)
 		err = sweeper_new(r->store, config, r->feed, r->index,
 				  &r->sweeper, info);
@@ -194,7 +194,8 @@ warm_up(struct responder *r, int signal_fd)
 static void
 let_finish(struct responder *r, int signal_fd, int sig)
 {
-	int64_t limit = sig == SIGTERM ? RESPONDER_STOP_MS : RESPONDER_RETIRE_MS;
+	int64_t limit =
+	    sig == SIGTERM ? RESPONDER_STOP_MS : RESPONDER_RETIRE_MS;
 	int64_t until = clock_mono_ms() + limit;
 
 	while (waiters_count(r->waiters) && clock_mono_ms() < until) {
@@ -252,8 +253,8 @@ responder_run(const struct responder_options *options)
 	if (!err && options->warm)
 		sig = warm_up(&r, signal_fd);
 	if (!err)
-		err = hire(&crew, &r,
-			   (size_t)r.config->api.server.fcgi.threads);
+		err =
+		    hire(&crew, &r, (size_t)r.config->api.server.fcgi.threads);
 	if (!err) {
 		say_ready(options->ready_fd);
 		while (!sig)
@@ -263,9 +264,9 @@ responder_run(const struct responder_options *options)
 		dismiss(&crew);
 		let_finish(&r, signal_fd, sig);
 	} else {
-		log_error("a responder cannot start",
-			  LOG_S("error", *info.text ? info.text
-						    : err_text(err)));
+		log_error(
+		    "a responder cannot start",
+		    LOG_S("error", *info.text ? info.text : err_text(err)));
 	}
 	unmake(&r);
 	if (signal_fd >= 0)

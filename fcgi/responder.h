@@ -34,10 +34,10 @@ struct responder_options {
 	const struct spec *spec;
 	const struct signer *signer;
 	struct scoreboard *scoreboard;
-	size_t slot;	    /* in the scoreboard */
-	int listen_fd;	    /* shared with other processes */
-	int ready_fd;	    /* gets one octet when requests are accepted; closed */
-	bool warm;	    /* others serve meanwhile: accept only when ready */
+	size_t slot;   /* in the scoreboard */
+	int listen_fd; /* shared with other processes */
+	int ready_fd;  /* gets one octet when requests are accepted; closed */
+	bool warm;     /* others serve meanwhile: accept only when ready */
 	int64_t started_ms; /* CLOCK_MONOTONIC, of the pool */
 };
 
@@ -62,11 +62,11 @@ struct responder { /* everything outlives the requests that use it */
 
 /* How long a process that is told to stop waits: for silent connections, and
  * for parked requests at SIGTERM (the service stops) and at SIGUSR1 (others took over). */
-#define RESPONDER_GRACE_MS  1000
-#define RESPONDER_STOP_MS   10000
-#define RESPONDER_RETIRE_MS 310000 /* above the longest timeout of a request */
-#define RESPONDER_WARM_MS   10000  /* until a warm one accepts in any case */
-#define RESPONDER_CONNECT_MS 1000  /* until it does so without NATS */
+#define RESPONDER_GRACE_MS   1000
+#define RESPONDER_STOP_MS    10000
+#define RESPONDER_RETIRE_MS  310000 /* above the longest timeout of a request */
+#define RESPONDER_WARM_MS    10000  /* until a warm one accepts in any case */
+#define RESPONDER_CONNECT_MS 1000   /* until it does so without NATS */
 
 /*
  * Runs until SIGTERM or SIGUSR1, which are blocked in every thread of the

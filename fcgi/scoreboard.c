@@ -16,8 +16,9 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
 	       "counters in shared memory need lock-free 64 bit atomics");
 
 const struct scoreboard_row scoreboard_rows[] = {
-#define SCOREBOARD_ROW(id, text, is_gauge, words)                              \
-	[SCOREBOARD_##id] = {.name = (text), .gauge = (is_gauge), .help = (words)},
+#define SCOREBOARD_ROW(id, text, is_gauge, words) \
+	[SCOREBOARD_##                            \
+	    id] = {.name = (text), .gauge = (is_gauge), .help = (words)},
     SCOREBOARD_LIST(SCOREBOARD_ROW)
 #undef SCOREBOARD_ROW
 };
@@ -71,8 +72,8 @@ scoreboard_sum(const struct scoreboard *scoreboard,
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++)
-		sum += atomic_load_explicit(
-		    &scoreboard->slots[i].values[counter],
-		    memory_order_relaxed);
+		sum +=
+		    atomic_load_explicit(&scoreboard->slots[i].values[counter],
+					 memory_order_relaxed);
 	return sum;
 }

@@ -40,7 +40,7 @@ enum err
 stream_dead_letters(struct broker *broker, const char *jobs_stream,
 		    int64_t *count, struct err_info *info)
 {
-	struct stream_state state;
+	struct stream_state state = {0};
 	char name[SUBJECT_SIZE];
 	enum err err;
 

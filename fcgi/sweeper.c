@@ -1,8 +1,8 @@
 /*
  * fcgi/sweeper.c: see sweeper.h.
  *
- * One thread: it waits for dead letters, and sweeps every SWEEP_MS.  `mutex` guards
- * `counts`; all else is the thread's own or set once.
+ * One thread: it waits for dead letters, and sweeps every SWEEP_MS.  `mutex`
+ * guards `counts`; all else is the thread's own or set once.
  */
 #include "fcgi/sweeper.h"
 
@@ -19,7 +19,7 @@
 #define SWEEP_MS     1000
 #define SLICE_MS     200   /* of a wait for dead letters or for a pause */
 #define GRACE_MS     2000  /* for clocks of hosts, and answers on their way */
-#define EXPIRE_MS    10000 /* between two looks for what is older than the TTL */
+#define EXPIRE_MS    10000 /* between looks for what is too old */
 #define SCAN_BATCH   256
 #define LOG_AGAIN_MS 60000 /* a failure that stays is logged so often */
 
@@ -32,7 +32,7 @@ struct sweeper {
 	struct dead_letters *letters;
 	pthread_t thread;
 	atomic_bool stop;
-	int64_t sweep_ms;  /* when the next is due */
+	int64_t sweep_ms; /* when the next is due */
 	int64_t expire_ms;
 	int64_t logged_ms; /* 0 never */
 	pthread_mutex_t mutex;
@@ -110,8 +110,7 @@ end_late(struct sweeper *s, enum job_status status, int64_t grace_ms,
 static enum err
 sweep_deadlines(struct sweeper *s, struct err_info *info)
 {
-	int64_t running_ms =
-	    GRACE_MS + s->config->job.consumer.ack_wait_ms;
+	int64_t running_ms = GRACE_MS + s->config->job.consumer.ack_wait_ms;
 	enum err err;
 
 	err = end_late(s, JOB_SUBMITTED, GRACE_MS,
@@ -168,8 +167,8 @@ wait_for_work(struct sweeper *s)
 {
 	struct sweeper_counts more = {.dead_letters = 0};
 	struct err_info info = {.text = ""};
-	enum err err = dead_letters_serve(s->letters, SLICE_MS,
-					  &more.dead_letters, &info);
+	enum err err =
+	    dead_letters_serve(s->letters, SLICE_MS, &more.dead_letters, &info);
 
 	add(s, &more);
 	if (err == ERR_OK || err == ERR_TIMEOUT || atomic_load(&s->stop))

@@ -1,11 +1,13 @@
 /*
  * fcgi/sweeper.h: what has to be done about jobs when nobody asks.
  *
- *  - A job whose deadline is over gets a `failed` event of "api" that says so.
- *    Its time is the deadline itself, so all processes write the same key.
- *  - A job that nobody has begun: its notification is published again.  Within
- *    the stream's duplicates window the server tells a duplicate; for older
- *    ones (after a restart) the stream is read once to find those that have none.
+ *  - A job whose deadline is over gets a `failed` event of "api" that says
+ *    so. Its time is the deadline itself, so all processes write the same
+ *    key.
+ *  - A job that nobody has begun: its notification is published again.
+ *    Within the stream's duplicates window the server tells a duplicate; for
+ *    older ones (after a restart) the stream is read once to find those that
+ *    have none.
  *  - A message that was delivered max_deliver times (JOBS-DLQ) becomes a
  *    `failed` event of its job.
  *  - The index drops what is older than the bucket's TTL.

@@ -249,9 +249,9 @@ add_worker_states(struct writer *w, json_t *job)
 		set_text(w, state, "status", job_status_text(host->status));
 		set_text(w, state, "error", host->error);
 		if (host->begun_ns && host->ended_ns && took_ns >= 0)
-			set_text(w, state, "duration",
-				 clock_duration(took_ns / CLOCK_NS_PER_MS,
-						buf));
+			set_text(
+			    w, state, "duration",
+			    clock_duration(took_ns / CLOCK_NS_PER_MS, buf));
 		set(w, states, host->hostname, state);
 	}
 	set(w, job, "worker_states", states);

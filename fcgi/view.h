@@ -1,9 +1,9 @@
 /*
  * fcgi/view.h: what the index knows of a job, as the JSON that clients read.
  *
- * Bodies that the index does not keep are read from the store by key, which is
- * a round trip each; with `store` NULL they are left out.  No lock is held;
- * from every thread.
+ * Bodies that the index does not keep are read from the store by key, which
+ * is a round trip each; with `store` NULL they are left out.  No lock is
+ * held; from every thread.
  */
 #ifndef OSAPI_FCGI_VIEW_H
 #define OSAPI_FCGI_VIEW_H
@@ -17,11 +17,11 @@
 #include "lib/subject.h"
 
 /*
- * The job: id, status, created, updated_at, hostname, target_hostname, operation{type,
- * data}, result (one host) or responses {host: {...}} (several), error,
- * worker_states, timeline, submitted_by, expires_at, retry_of.  The caller owns
- * *json.  ERR_UNAVAILABLE and the like when a body cannot be read, ERR_GONE
- * when it was deleted meanwhile.
+ * The job: id, status, created, updated_at, hostname, target_hostname,
+ * operation{type, data}, result (one host) or responses {host: {...}}
+ * (several), error, worker_states, timeline, submitted_by, expires_at,
+ * retry_of.  The caller owns *json.  ERR_UNAVAILABLE and the like when a body
+ * cannot be read, ERR_GONE when it was deleted meanwhile.
  */
 enum err view_job(struct store *store, const struct index_view *view,
 		  json_t **json, struct err_info *info);
@@ -40,8 +40,8 @@ enum view_outcome {
  *  - {hostname, status: "failed", error}, also when the API gave up after it
  *    had begun
  *  - {hostname, status: "timeout", error?} for one that has not answered
- * Where one answer of whoever decides, only those that completed are told, else
- * those that failed, else those that began.  Errors as view_job.
+ * Where one answer of whoever decides, only those that completed are told,
+ * else those that failed, else those that began.  Errors as view_job.
  */
 enum err view_collection(struct store *store, const struct index_view *view,
 			 enum job_kind kind, enum view_outcome *outcome,

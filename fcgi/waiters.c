@@ -3,10 +3,11 @@
  *
  * Each parked request has a slot.  A slot is FREE, PARKED (in the hash table
  * by job id and in the heap by deadline, its client's descriptor in the epoll
- * set) or READY (in the queue of those to finish); `claim` is the one way from
- * PARKED to READY, so each request is finished once whatever happens at the
- * same time.  A reference to a slot from outside the mutex is a ticket, slot and
- * generation: one that is old finds another generation and is dropped.
+ * set) or READY (in the queue of those to finish); `claim` is the one way
+ * from PARKED to READY, so each request is finished once whatever happens at
+ * the same time.  A reference to a slot from outside the mutex is a ticket,
+ * slot and generation: one that is old finds another generation and is
+ * dropped.
  *
  * Threads: one poller (client descriptors, deadlines), `threads` finishers
  * (ready slots, and jobs that changed).  All of struct waiters is guarded by
@@ -27,18 +28,18 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define NIL	   UINT32_MAX
+#define NIL         UINT32_MAX
 #define WAKE_TICKET UINT64_MAX /* the poller's own eventfd */
-#define EVENTS_MAX 256
+#define EVENTS_MAX  256
 
 enum state { FREE, PARKED, READY };
 
 struct slot {
 	enum state state;
-	enum wake why;	     /* of a READY one */
-	bool asked;	     /* is in that queue, whoever has the slot */
+	enum wake why;       /* of a READY one */
+	bool asked;          /* is in that queue, whoever has the slot */
 	uint32_t generation; /* grows each time that the slot becomes FREE */
-	uint32_t next;	     /* free list, hash bucket or ready queue */
+	uint32_t next;       /* free list, hash bucket or ready queue */
 	uint32_t heap_at;
 	int fd;
 	int64_t deadline_ms;
@@ -56,7 +57,7 @@ struct queue { /* a ring of slots; room for each once */
 struct waiters {
 	pthread_mutex_t mutex;
 	pthread_cond_t work; /* ready, asked or draining */
-	size_t max;	     /* set once */
+	size_t max;          /* set once */
 	bool (*complete)(const char *job_id, void *arg); /* set once */
 	void *complete_arg;
 	int epoll_fd; /* set once */
@@ -67,10 +68,11 @@ struct waiters {
 	atomic_bool draining; /* written under the mutex */
 	struct slot *slots;
 	uint32_t free_first;
-	atomic_size_t used; /* slots that are not FREE; written under the mutex */
+	atomic_size_t
+	    used; /* slots that are not FREE; written under the mutex */
 	uint32_t *buckets;
 	size_t bucket_count; /* a power of two */
-	uint32_t *heap;	     /* slots by deadline, the earliest first */
+	uint32_t *heap;      /* slots by deadline, the earliest first */
 	size_t heap_count;
 	struct queue ready;
 	struct queue asked;
@@ -388,8 +390,7 @@ make_tables(struct waiters *w, size_t threads)
 static enum err
 make_descriptors(struct waiters *w)
 {
-	struct epoll_event event = {.events = EPOLLIN,
-				    .data.u64 = WAKE_TICKET};
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE_TICKET};
 
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -432,8 +433,8 @@ join_finishers(struct waiters *w)
 
 enum err
 waiters_new(size_t max, size_t threads,
-	    bool (*complete)(const char *job_id, void *arg),
-	    void *complete_arg, struct waiters **waiters)
+	    bool (*complete)(const char *job_id, void *arg), void *complete_arg,
+	    struct waiters **waiters)
 {
 	struct waiters *w;
 	enum err err;
@@ -518,7 +519,7 @@ take_slot(struct waiters *w, const struct slot *what)
 	return ticket(w, at);
 }
 
-/* A descriptor that cannot be watched is not: its waiter still has a deadline. */
+/* One that cannot be watched is not: its waiter still has a deadline. */
 static void
 watch(struct waiters *w, uint64_t of)
 {

@@ -2,9 +2,9 @@
  * fcgi/waiters.h: clients that wait for a job, at the cost of no thread.
  *
  * A parked request leaves its thread; it comes back, once, on one of the
- * finisher threads that this module owns: when the job is complete, when its deadline is
- * over, when its client has gone (noticed by poll, POLLRDHUP), or when the
- * process drains.  The table is bounded.
+ * finisher threads that this module owns: when the job is complete, when its
+ * deadline is over, when its client has gone (noticed by poll, POLLRDHUP), or
+ * when the process drains.  The table is bounded.
  *
  * Lock order: waiters.mutex before nothing; callbacks run without it.
  */

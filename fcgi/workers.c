@@ -18,7 +18,7 @@ struct member {
 	struct heartbeat heartbeat; /* owned */
 	uint64_t revision;
 	int64_t until_ms; /* alive before this, CLOCK_MONOTONIC */
-	bool gone;	  /* its heartbeat was deleted */
+	bool gone;        /* its heartbeat was deleted */
 };
 
 struct workers {
@@ -91,7 +91,7 @@ insert(struct workers *r, size_t at)
 
 enum err
 workers_put(struct workers *r, const struct heartbeat *heartbeat,
-	     uint64_t revision, int64_t now_ms)
+	    uint64_t revision, int64_t now_ms)
 {
 	enum err err = ERR_OK;
 	struct member *member;
@@ -162,25 +162,24 @@ apply(const struct follower_change *change, void *arg)
 		return;
 	if (change->op != FOLLOWER_PUT) {
 		workers_remove(r, subject_token_host(change->key, host),
-				change->revision);
+			       change->revision);
 		return;
 	}
 	err = heartbeat_decode(change->value, change->size, &heartbeat, &info);
 	if (!err) {
 		err = workers_put(r, &heartbeat, change->revision,
-				   clock_mono_ms());
+				  clock_mono_ms());
 		heartbeat_release(&heartbeat);
 	}
 	if (err)
-		log_warning("a heartbeat cannot be used",
-			    LOG_S("key", change->key),
-			    LOG_S("error",
-				  *info.text ? info.text : err_text(err)));
+		log_warning(
+		    "a heartbeat cannot be used", LOG_S("key", change->key),
+		    LOG_S("error", *info.text ? info.text : err_text(err)));
 }
 
 enum err
 workers_new(struct broker *broker, const char *bucket, int64_t heartbeat_ms,
-	     struct workers **workers, struct err_info *info)
+	    struct workers **workers, struct err_info *info)
 {
 	struct workers *r = calloc(1, sizeof(*r));
 	enum err err = ERR_OK;
@@ -190,8 +189,8 @@ workers_new(struct broker *broker, const char *bucket, int64_t heartbeat_ms,
 	r->life_ms = heartbeat_ms * WORKERS_BEATS;
 	pthread_mutex_init(&r->mutex, NULL);
 	if (broker)
-		err = follower_new(broker, bucket, apply, r, &r->follower,
-				   info);
+		err =
+		    follower_new(broker, bucket, apply, r, &r->follower, info);
 	if (err)
 		workers_free(r);
 	else
@@ -232,7 +231,7 @@ meant(const struct target *target, const struct member *member)
 	bool matches = false;
 	size_t n = 0;
 
-	json_object_foreach(labels, key, value) {
+	json_object_foreach (labels, key, value) {
 		if (n == sizeof(keys) / sizeof(keys[0]))
 			break;
 		if (!json_is_string(value))
@@ -246,8 +245,8 @@ meant(const struct target *target, const struct member *member)
 		free(keys[n]);
 		free(values[n]);
 	}
-	matches = target_matches(target, member->heartbeat.hostname, n, keys,
-				 values);
+	matches =
+	    target_matches(target, member->heartbeat.hostname, n, keys, values);
 	while (n--) {
 		free(keys[n]);
 		free(values[n]);
@@ -262,8 +261,8 @@ alive(const struct member *member, int64_t now_ms)
 }
 
 enum err
-workers_expected(struct workers *r, const struct target *target,
-		  int64_t now_ms, json_t **hosts, size_t *live)
+workers_expected(struct workers *r, const struct target *target, int64_t now_ms,
+		 json_t **hosts, size_t *live)
 {
 	json_t *list = json_array();
 	bool any = target->kind == TARGET_ANY;
@@ -297,18 +296,16 @@ static json_t *
 row(const struct heartbeat *beat)
 {
 	char started[CLOCK_RFC3339_SIZE], seen[CLOCK_RFC3339_SIZE];
-	json_t *labels = beat->labels ? json_copy(beat->labels)
-				      : json_object();
+	json_t *labels = beat->labels ? json_copy(beat->labels) : json_object();
 
-	return json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:s*}",
-			 "hostname", beat->hostname, "labels", labels,
-			 "version", beat->version, "started_at",
-			 clock_rfc3339(beat->started_ns, started),
-			 "last_seen", clock_rfc3339(beat->seen_ns, seen),
-			 "running", (json_int_t)beat->running, "completed",
-			 (json_int_t)beat->completed, "failed",
-			 (json_int_t)beat->failed, "os",
-			 *beat->os ? beat->os : NULL);
+	return json_pack(
+	    "{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:s*}", "hostname",
+	    beat->hostname, "labels", labels, "version", beat->version,
+	    "started_at", clock_rfc3339(beat->started_ns, started), "last_seen",
+	    clock_rfc3339(beat->seen_ns, seen), "running",
+	    (json_int_t)beat->running, "completed", (json_int_t)beat->completed,
+	    "failed", (json_int_t)beat->failed, "os",
+	    *beat->os ? beat->os : NULL);
 }
 
 json_t *

@@ -17,15 +17,15 @@
 #include "lib/error.h"
 #include "lib/job.h"
 
-#define WORKERS_BEATS	   3	 /* missed before a worker counts as dead */
+#define WORKERS_BEATS     3     /* missed before a worker counts as dead */
 #define WORKERS_HOSTS_MAX 65536 /* more are refused, and logged */
 
 struct workers;
 
 /* Starts to follow `bucket`; `broker` (NULL: none, for tests) outlives it. */
 enum err workers_new(struct broker *broker, const char *bucket,
-		      int64_t heartbeat_ms, struct workers **workers,
-		      struct err_info *info);
+		     int64_t heartbeat_ms, struct workers **workers,
+		     struct err_info *info);
 /* Stops.  NULL is accepted. */
 void workers_free(struct workers *workers);
 
@@ -33,20 +33,18 @@ void workers_free(struct workers *workers);
 bool workers_ready(struct workers *workers);
 
 /* Takes one heartbeat, valid until `now_ms` (CLOCK_MONOTONIC) + 3 beats. */
-enum err workers_put(struct workers *workers,
-		      const struct heartbeat *heartbeat, uint64_t revision,
-		      int64_t now_ms);
+enum err workers_put(struct workers *workers, const struct heartbeat *heartbeat,
+		     uint64_t revision, int64_t now_ms);
 void workers_remove(struct workers *workers, const char *host,
-		     uint64_t revision);
+		    uint64_t revision);
 
 /*
  * The live workers that `target` means: *live is their number, *hosts a new
  * array of their names in order; for TARGET_ANY the array is empty, as any one
  * of them may answer.  ERR_NO_MEMORY.
  */
-enum err workers_expected(struct workers *workers,
-			   const struct target *target, int64_t now_ms,
-			   json_t **hosts, size_t *live);
+enum err workers_expected(struct workers *workers, const struct target *target,
+			  int64_t now_ms, json_t **hosts, size_t *live);
 
 /* The live workers as clients read them: [{hostname, labels, version,
  * started_at, last_seen, running, completed, failed, os}].  The caller owns

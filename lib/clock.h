@@ -14,8 +14,8 @@
 #include "lib/error.h"
 
 #define CLOCK_RFC3339_SIZE 32 /* room for "2026-01-31T23:59:59.123Z" */
-#define CLOCK_NS_PER_MS	   INT64_C(1000000)
-#define CLOCK_NS_PER_S	   INT64_C(1000000000)
+#define CLOCK_NS_PER_MS    INT64_C(1000000)
+#define CLOCK_NS_PER_S     INT64_C(1000000000)
 
 /* Now, CLOCK_REALTIME, nanoseconds. */
 int64_t clock_wall_ns(void);

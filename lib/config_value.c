@@ -274,7 +274,7 @@ copy_items(const char *const *items, size_t count)
 	size_t i;
 
 	for (i = 0; copy && i < count; i++) {
-		copy[i] = strdup(items[i]);
+		copy[i] = items[i] ? strdup(items[i]) : NULL;
 		if (copy[i])
 			continue;
 		while (i > 0)
@@ -436,8 +436,8 @@ static enum err
 set_items_text(const struct config_key *key, void *field, const char *text,
 	       struct err_info *info)
 {
-	char *items[ITEMS_MAX];
-	const char *values[ITEMS_MAX];
+	char *items[ITEMS_MAX] = {NULL};
+	const char *values[ITEMS_MAX] = {NULL};
 	const char *const *list = (const char *const *)items;
 	char *copy = strdup(text);
 	size_t count;
@@ -501,7 +501,7 @@ static enum err
 set_items_node(const struct config_key *key, void *field,
 	       const struct yaml_node *node, struct err_info *info)
 {
-	const char *items[ITEMS_MAX];
+	const char *items[ITEMS_MAX] = {NULL};
 	enum yaml_type wanted =
 	    key->type == CONFIG_MAP ? YAML_MAPPING : YAML_SEQUENCE;
 	size_t i;
@@ -631,8 +631,8 @@ print_items(const struct config_key *key, const void *field, FILE *out)
 			fputs(": ", out);
 		}
 		yaml_print_string(key->type == CONFIG_MAP ? map->values[i]
-						     : list->items[i],
-			     out);
+							  : list->items[i],
+				  out);
 	}
 	putc(key->type == CONFIG_MAP ? '}' : ']', out);
 }

@@ -13,35 +13,35 @@
 #include <stdbool.h>
 
 /* name, text, HTTP status, exit code of the CLI, worth trying again */
-#define ERR_LIST(X)                                                            \
-	X(OK, "no error", 200, 0, false)                                       \
-	X(INVALID, "invalid input", 400, 2, false)                             \
-	X(UNAUTHENTICATED, "not authenticated", 401, 4, false)                 \
-	X(FORBIDDEN, "not allowed", 403, 4, false)                             \
-	X(NOT_FOUND, "not found", 404, 1, false)                               \
-	X(METHOD, "method not allowed", 405, 1, false)                         \
-	X(CONFLICT, "conflict", 409, 1, false)                                 \
-	X(EXISTS, "exists already", 409, 1, false)                             \
-	X(GONE, "was deleted", 404, 1, false)                                  \
-	X(TOO_LARGE, "too large", 413, 1, false)                               \
-	X(MEDIA_TYPE, "unsupported media type", 415, 1, false)                 \
-	X(EXPIRED, "expired", 401, 4, false)                                   \
-	X(SIGNATURE, "signature does not verify", 401, 4, false)               \
-	X(UNSUPPORTED, "not supported here", 500, 1, false)                    \
-	X(INTERNAL, "internal error", 500, 1, false)                           \
-	X(NO_MEMORY, "out of memory", 500, 1, true)                            \
-	X(IO, "input/output error", 500, 1, false)                             \
-	X(ABORTED, "the other side went away", 400, 1, false)                  \
-	X(BUSY, "too busy", 503, 3, true)                                      \
-	X(UNAVAILABLE, "not available", 503, 3, true)                          \
-	X(UNKNOWN_OUTCOME, "no answer, it may have been done", 503, 3, true)   \
+#define ERR_LIST(X)                                                          \
+	X(OK, "no error", 200, 0, false)                                     \
+	X(INVALID, "invalid input", 400, 2, false)                           \
+	X(UNAUTHENTICATED, "not authenticated", 401, 4, false)               \
+	X(FORBIDDEN, "not allowed", 403, 4, false)                           \
+	X(NOT_FOUND, "not found", 404, 1, false)                             \
+	X(METHOD, "method not allowed", 405, 1, false)                       \
+	X(CONFLICT, "conflict", 409, 1, false)                               \
+	X(EXISTS, "exists already", 409, 1, false)                           \
+	X(GONE, "was deleted", 404, 1, false)                                \
+	X(TOO_LARGE, "too large", 413, 1, false)                             \
+	X(MEDIA_TYPE, "unsupported media type", 415, 1, false)               \
+	X(EXPIRED, "expired", 401, 4, false)                                 \
+	X(SIGNATURE, "signature does not verify", 401, 4, false)             \
+	X(UNSUPPORTED, "not supported here", 500, 1, false)                  \
+	X(INTERNAL, "internal error", 500, 1, false)                         \
+	X(NO_MEMORY, "out of memory", 500, 1, true)                          \
+	X(IO, "input/output error", 500, 1, false)                           \
+	X(ABORTED, "the other side went away", 400, 1, false)                \
+	X(BUSY, "too busy", 503, 3, true)                                    \
+	X(UNAVAILABLE, "not available", 503, 3, true)                        \
+	X(UNKNOWN_OUTCOME, "no answer, it may have been done", 503, 3, true) \
 	X(TIMEOUT, "timed out", 504, 1, true)
 
 enum err {
 #define ERR_ENUM(name, text, http, cli, retry) ERR_##name,
 	ERR_LIST(ERR_ENUM)
 #undef ERR_ENUM
-	ERR_COUNT /* number of codes, not one of them */
+	    ERR_COUNT /* number of codes, not one of them */
 };
 
 /* Room for one sentence that a person reads; always NUL-terminated. */

@@ -47,7 +47,8 @@ enum err jetstream_api(struct broker *broker, const char *what,
 		       struct err_info *info);
 
 /* Creates the stream, or updates it where its configuration differs.  `config`
- * is the ADR's stream configuration object.  A change that the server refuses is ERR_INVALID with its words. */
+ * is the ADR's stream configuration object.  A change that the server refuses
+ * is ERR_INVALID with its words. */
 enum err jetstream_stream_ensure(struct broker *broker, const json_t *config,
 				 struct err_info *info);
 
@@ -61,7 +62,8 @@ enum jetstream_read {
 };
 
 /* The last message of a subject; its headers are the stored ones, and
- * *sequence its stream sequence (NULL: not wanted).  ERR_NOT_FOUND. The caller destroys *message. */
+ * *sequence its stream sequence (NULL: not wanted).  ERR_NOT_FOUND.  The
+ * caller destroys *message. */
 enum err jetstream_last(struct broker *broker, const char *stream,
 			const char *subject, enum jetstream_read read,
 			natsMsg **message, uint64_t *sequence,

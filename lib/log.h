@@ -34,17 +34,17 @@ struct log_field {
 	double real;
 };
 
-#define LOG_S(k, v)                                                            \
-	{                                                                      \
-		.key = (k), .type = LOG_FIELD_STRING, .string = (v)            \
+#define LOG_S(k, v)                                                 \
+	{                                                           \
+		.key = (k), .type = LOG_FIELD_STRING, .string = (v) \
 	}
-#define LOG_I(k, v)                                                            \
-	{                                                                      \
-		.key = (k), .type = LOG_FIELD_INT, .integer = (v)              \
+#define LOG_I(k, v)                                               \
+	{                                                         \
+		.key = (k), .type = LOG_FIELD_INT, .integer = (v) \
 	}
-#define LOG_R(k, v)                                                            \
-	{                                                                      \
-		.key = (k), .type = LOG_FIELD_REAL, .real = (v)                \
+#define LOG_R(k, v)                                             \
+	{                                                       \
+		.key = (k), .type = LOG_FIELD_REAL, .real = (v) \
 	}
 
 /* Fields that every line of this thread carries until they are set again. */
@@ -72,17 +72,17 @@ struct log_context *log_context(void);
 void log_write(enum log_level level, const char *message,
 	       const struct log_field *fields);
 
-#define log_at(level, message, ...)                                            \
-	do {                                                                   \
-		if (log_enabled(level))                                        \
-			log_write((level), (message),                          \
-				  (const struct log_field[]){__VA_ARGS__ __VA_OPT__(,)   \
-								 {.key = 0}}); \
+#define log_at(level, message, ...)                                           \
+	do {                                                                  \
+		if (log_enabled(level))                                       \
+			log_write((level), (message),                         \
+				  (const struct log_field[]){                 \
+				      __VA_ARGS__ __VA_OPT__(, ){.key = 0}}); \
 	} while (0)
 /* log_info("job stored", LOG_S("job_id", id), LOG_I("size", n)); */
-#define log_error(...)	 log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...)	 log_at(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)	 log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)    log_at(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 #endif

@@ -20,7 +20,8 @@
 #define SCHEMA_ERRORS_MAX 32 /* more are counted, not kept */
 
 struct schema_error {
-	char field[128];  /* "servers[1]", "operation.type", "" the value itself */
+	char field
+	    [128]; /* "servers[1]", "operation.type", "" the value itself */
 	char detail[256]; /* "not an IP address" */
 };
 

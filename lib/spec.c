@@ -48,6 +48,12 @@ text_member(const json_t *object, const char *name, const char *fallback)
 	return text ? text : fallback;
 }
 
+static bool
+same(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
 /* ---- operations ---- */
 
 static enum err
@@ -366,8 +372,7 @@ refuse_duplicates(const struct spec *spec, struct err_info *info)
 		for (k = 0; k < i; k++) {
 			const struct spec_endpoint *b = &spec->endpoints[k];
 
-			if (strcmp(a->id, b->id) == 0 ||
-			    (a->cli && b->cli && strcmp(a->cli, b->cli) == 0))
+			if (same(a->id, b->id) || same(a->cli, b->cli))
 				return err_set(info, ERR_INTERNAL,
 					       "%s: operationId or "
 					       "x-osapi-cli is used twice",
@@ -469,7 +474,7 @@ spec_operation(const struct spec *spec, const char *type)
 	size_t i;
 
 	for (i = 0; i < spec->operation_count; i++)
-		if (strcmp(spec->operations[i].type, type) == 0)
+		if (same(spec->operations[i].type, type))
 			return &spec->operations[i];
 	return NULL;
 }

@@ -33,7 +33,8 @@ struct spec_parameter {
 
 struct spec_column { /* of a table that the CLI prints */
 	const char *title;
-	const char *path;   /* member path within a row: "memory.total"; "disks[].name": one line for each item */
+	const char *
+	    path; /* member path within a row: "memory.total"; "disks[].name": one line for each item */
 	const char *format; /* one of cli/render.h, "" plain */
 };
 
@@ -43,25 +44,27 @@ struct spec_operation {
 	enum job_kind kind;
 	const json_t *data; /* schema of operation.data */
 	const char *summary;
-	const char *change; /* "modify DNS": what is asked before many hosts change */
+	const char
+	    *change; /* "modify DNS": what is asked before many hosts change */
 };
 
 /* One method of one path. */
 struct spec_endpoint {
-	const char *id;	    /* operationId: names the handler */
+	const char *id;     /* operationId: names the handler */
 	const char *method; /* "GET" */
 	const char *path;   /* template with its base: "/api/v1/jobs/{id}" */
 	enum role scope;    /* ROLE_NONE: no token needed */
 	const struct spec_operation *operation; /* typed endpoint, else NULL */
-	int success;	    /* its 2xx status: 200, 201, 202, 204; the highest of several */
+	int success; /* its 2xx status: 200, 201, 202, 204; the highest of several */
 	size_t parameter_count;
 	const struct spec_parameter *parameters;
 	const json_t *body; /* schema of the JSON body, NULL: takes none */
 	bool body_required;
-	const char *cli;    /* "system hostname", NULL: no command */
+	const char *cli; /* "system hostname", NULL: no command */
 	const char *summary;
 	const char *description;
-	const char *rows;   /* member of the answer that a table shows, "": the answer itself */
+	const char *
+	    rows; /* member of the answer that a table shows, "": the answer itself */
 	size_t column_count;
 	const struct spec_column *columns;
 };

@@ -87,9 +87,9 @@ enum err store_provisioned(struct store *store, struct err_info *info);
 /*
  * A durable's configuration with the limits of job.consumer, for
  * jetstream_consumer_ensure on store_jobs_stream: explicit acks, delivering
- * from the beginning (`only_new`: from now on).  No back_off is given to the server:
- * it would replace ack_wait by its first value and knows only
- * expiry, not a nak; a worker naks with the delay of job.consumer.back_off.
+ * from the beginning (`only_new`: from now on).  No back_off is given to the
+ * server: it would replace ack_wait by its first value and knows only expiry,
+ * not a nak; a worker naks with the delay of job.consumer.back_off.
  * `inactive_ms` 0: kept for ever, else the server removes it when nobody has
  * asked it for that long.  The caller owns the object; NULL: out of memory.
  */
@@ -103,10 +103,10 @@ json_t *store_consumer_config(const struct store *store, const char *durable,
  * *revision is the KV sequence.  Both are tried again for STORE_RETRY_MS
  * while NATS has no leader, and for 1 s while a lost connection comes back;
  * neither is stored twice (the key must not exist, Nats-Msg-Id).
- * ERR_EXISTS when the id is taken, by a deleted job too; ERR_BUSY when the store is
- * full, ERR_UNAVAILABLE: nothing was stored.  ERR_UNKNOWN_OUTCOME: the job may have been
- * stored, with or without its notification; the same call again is safe, and
- * so is store_job_notify for a job that is there.
+ * ERR_EXISTS when the id is taken, by a deleted job too; ERR_BUSY when the
+ * store is full, ERR_UNAVAILABLE: nothing was stored.  ERR_UNKNOWN_OUTCOME:
+ * the job may have been stored, with or without its notification; the same
+ * call again is safe, and so is store_job_notify for a job that is there.
  */
 enum err store_job_create(struct store *store, const struct job *job,
 			  const char *text, size_t size, const char *signature,
@@ -119,8 +119,8 @@ enum err store_job_notify(struct store *store, const struct job *job,
 			  bool *duplicate, struct err_info *info);
 
 /*
- * Reads one job with its signature; what was acknowledged is seen. *text and *signature are the caller's to free,
- * *signature is "" where the header is missing. ERR_NOT_FOUND: never stored or
+ * Reads one job with its signature; what was acknowledged is seen.  *text and
+ * *signature are the caller's to free, *signature is "" where the header is missing. ERR_NOT_FOUND: never stored or
  * expired, ERR_GONE: deleted.
  */
 enum err store_job_read(struct store *store, const char *id, char **text,
@@ -128,7 +128,8 @@ enum err store_job_read(struct store *store, const char *id, char **text,
 			struct err_info *info);
 
 /* Marks the job as deleted (a marker in its place, which followers see), then
- * removes its events and responses.  ERR_NOT_FOUND: never was or was deleted.  Works on a full store. */
+ * removes its events and responses.  ERR_NOT_FOUND: never was or was deleted.
+ * Works on a full store. */
 enum err store_job_delete(struct store *store, const char *id,
 			  struct err_info *info);
 
@@ -151,8 +152,8 @@ enum err store_response_read(struct store *store, const char *id,
 			     struct err_info *info);
 
 /* Calls `each` for every stored event of one job, oldest first; it returns
- * false to stop.  Costs a listing of the keys and a read an event: for the CLI and for
- * repair, not for requests. */
+ * false to stop.  Costs a listing of the keys and a read an event: for the CLI
+ * and for repair, not for requests. */
 enum err store_events_each(struct store *store, const char *id,
 			   bool (*each)(const struct event *event, void *arg),
 			   void *arg, struct err_info *info);

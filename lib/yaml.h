@@ -22,12 +22,13 @@ enum yaml_type { YAML_NULL, YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 
 struct yaml_node {
 	enum yaml_type type;
-	int line;		 /* from 1 */
-	char *text;		 /* of a scalar, NUL-terminated */
-	bool quoted;		 /* a scalar that was written in quotes or as a block: always a string */
-	size_t count;		 /* children of a sequence or mapping */
-	char **keys;		 /* of a mapping, count of them */
-	int *key_lines;		 /* of a mapping */
+	int line;   /* from 1 */
+	char *text; /* of a scalar, NUL-terminated */
+	bool
+	    quoted; /* a scalar that was written in quotes or as a block: always a string */
+	size_t count;              /* children of a sequence or mapping */
+	char **keys;               /* of a mapping, count of them */
+	int *key_lines;            /* of a mapping */
 	struct yaml_node **values; /* count of them */
 };
 

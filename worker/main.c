@@ -68,7 +68,8 @@ read_options(int argc, char **argv, struct options *options)
 		}
 	if (optind == argc)
 		return -1;
-	fprintf(stderr, "osapi-worker: %s: unexpected argument\n", argv[optind]);
+	fprintf(stderr, "osapi-worker: %s: unexpected argument\n",
+		argv[optind]);
 	usage(stderr);
 	return 2;
 }

@@ -39,7 +39,8 @@ typedef enum err (*provider_run)(const struct provider_call *call,
 
 struct provider {
 	const char *operation; /* "system.hostname.get" */
-	const char *name;      /* of the way it is done: "linux", "resolved", "resolv.conf" */
+	const char *
+	    name; /* of the way it is done: "linux", "resolved", "resolv.conf" */
 	provider_run run;
 	/* Whether this host has what it needs; NULL: always. */
 	bool (*available)(void);

@@ -229,8 +229,12 @@ worker_drain(struct worker *w)
 bool
 worker_idle(struct worker *w)
 {
-	return (!w->runner || runner_idle(w->runner)) &&
-	       (!w->outbox || outbox_count(w->outbox) == 0);
+	if (w->runner && !runner_idle(w->runner))
+		return false;
+	/* Without NATS there is nothing to wait for: what must not be lost is
+	 * in the journal, the rest was not acknowledged and runs again. */
+	return !w->outbox || outbox_count(w->outbox) == 0 ||
+	       !broker_connected(w->broker);
 }
 
 bool

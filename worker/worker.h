@@ -82,7 +82,7 @@ enum err worker_start(struct worker *worker, struct err_info *info);
 /* Takes no more jobs and hands back what has not begun. */
 void worker_drain(struct worker *worker);
 
-/* Whether nothing runs and every result is delivered. */
+/* Whether nothing runs and every result that can be is delivered. */
 bool worker_idle(struct worker *worker);
 
 /*

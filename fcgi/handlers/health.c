@@ -11,7 +11,7 @@
 #include "fcgi/streams.h"
 #include "lib/clock.h"
 
-#define PING_MS	      1000
+#define PING_MS       1000
 #define RETRY_AFTER_S 1
 
 enum handled
@@ -54,8 +54,8 @@ uptime_text(int64_t seconds, char *text, size_t size)
 	int64_t minutes = seconds / 60 % 60;
 
 	snprintf(text, size, "%lld day%s, %lld hour%s, %lld minute%s",
-		 (long long)days, plural(days), (long long)hours,
-		 plural(hours), (long long)minutes, plural(minutes));
+		 (long long)days, plural(days), (long long)hours, plural(hours),
+		 (long long)minutes, plural(minutes));
 }
 
 static json_t *
@@ -116,8 +116,8 @@ stored_parts(struct responder *r, json_t *body)
 		if (stream_state(r->broker, name, &state, NULL))
 			continue;
 		json_array_append_new(
-		    kv, json_pack("{s:s, s:I, s:I}", "name", buckets[i],
-				  "keys", (json_int_t)state.subjects, "bytes",
+		    kv, json_pack("{s:s, s:I, s:I}", "name", buckets[i], "keys",
+				  (json_int_t)state.subjects, "bytes",
 				  (json_int_t)state.bytes));
 	}
 	if (json_array_size(streams))
@@ -132,6 +132,7 @@ static void
 jobs_part(struct responder *r, json_t *body)
 {
 	struct index_counts counts;
+	json_int_t failed;
 	int64_t dead;
 
 	if (!feed_ready(r->feed, NULL) ||
@@ -139,18 +140,16 @@ jobs_part(struct responder *r, json_t *body)
 				NULL))
 		return;
 	index_counts(r->index, &counts);
+	failed = (json_int_t)counts.by_status[JOB_FAILED] +
+		 (json_int_t)counts.by_status[JOB_PARTIAL_FAILURE];
 	json_object_set_new(
 	    body, "jobs",
 	    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "total",
 		      (json_int_t)counts.jobs, "unprocessed",
-		      (json_int_t)counts.by_status[JOB_SUBMITTED],
-		      "processing",
-		      (json_int_t)counts.by_status[JOB_PROCESSING],
-		      "completed",
+		      (json_int_t)counts.by_status[JOB_SUBMITTED], "processing",
+		      (json_int_t)counts.by_status[JOB_PROCESSING], "completed",
 		      (json_int_t)counts.by_status[JOB_COMPLETED], "failed",
-		      (json_int_t)(counts.by_status[JOB_FAILED] +
-				   counts.by_status[JOB_PARTIAL_FAILURE]),
-		      "dlq", (json_int_t)dead));
+		      failed, "dlq", (json_int_t)dead));
 }
 
 enum handled

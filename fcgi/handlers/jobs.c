@@ -162,10 +162,9 @@ create_once(struct request *r, struct create *create, const char *key,
 	if (err)
 		return err;
 	uuid_make(id);
-	err = idempotency_claim(responder->broker,
-				responder->config->job.kv_bucket,
-				r->token.subject, key, r->body, id, &first,
-				info);
+	err = idempotency_claim(
+	    responder->broker, responder->config->job.kv_bucket,
+	    r->token.subject, key, r->body, id, &first, info);
 	if (!err && !first) {
 		err = reply_earlier(r, id, info);
 		if (err != ERR_NOT_FOUND)
@@ -186,8 +185,7 @@ create_once(struct request *r, struct create *create, const char *key,
 enum handled
 jobs_create(struct request *r)
 {
-	const char *key =
-	    json_member_string(r->parameters, "Idempotency-Key");
+	const char *key = json_member_string(r->parameters, "Idempotency-Key");
 	struct create create = {
 	    .lane = JOB_BATCH,
 	    .lifetime_ms = r->responder->config->job.deadline_ms,

@@ -206,8 +206,7 @@ list_all(struct request *r, int status, size_t offset)
 		if (!r->answered) {
 			reply_begin(r, 200, "application/json");
 			n = snprintf(head, sizeof(head),
-				     "{\"total_items\":%zu,\"items\":[",
-				     total);
+				     "{\"total_items\":%zu,\"items\":[", total);
 			reply_piece(r, head, (size_t)n);
 		}
 		put_items(r, views, count, last);

@@ -18,8 +18,8 @@
 #include "lib/json.h"
 #include "lib/schema.h"
 
-#define TARGET	   "target_hostname"
-#define TIMEOUT	   "timeout"
+#define TARGET     "target_hostname"
+#define TIMEOUT    "timeout"
 #define TIMEOUT_MS 30000
 
 /* A worker may still begin the job this much after its client has given up:
@@ -46,7 +46,7 @@ make_data(const struct request *r)
 	json_t *data = json_object(), *value;
 	const char *name;
 
-	json_object_foreach(r->parameters, name, value) {
+	json_object_foreach (r->parameters, name, value) {
 		if (!is_ours(endpoint, name))
 			json_object_set(data, name, value);
 	}
@@ -76,8 +76,7 @@ prepare(struct request *r, struct create *create, int64_t *timeout_ms)
 		reply_collect_one(list, "query", TIMEOUT, "not a duration");
 	if (schema_check(spec_document(r->responder->spec),
 			 endpoint->operation->data, create->data, &errors))
-		reply_collect(list, endpoint->body ? "body" : "query",
-			      &errors);
+		reply_collect(list, endpoint->body ? "body" : "query", &errors);
 	if (json_array_size(list)) {
 		reply_invalid(r, list);
 		return false;
@@ -95,7 +94,7 @@ reply_failed(struct request *r, int status, json_t *collection)
 	struct err_info info = {""};
 	size_t i;
 
-	json_array_foreach(results, i, item) {
+	json_array_foreach (results, i, item) {
 		const char *text = json_member_string(item, "error");
 		const char *is = json_member_string(item, "status");
 
@@ -107,8 +106,7 @@ reply_failed(struct request *r, int status, json_t *collection)
 	}
 	if (status == 504)
 		err_set(&info, ERR_TIMEOUT,
-			"no host answered in time; the job is %s",
-			r->job_id);
+			"no host answered in time; the job is %s", r->job_id);
 	else if (json_array_size(results) > 1)
 		err_set(&info, ERR_INTERNAL,
 			"none of %zu hosts succeeded; %s: %s",
@@ -130,8 +128,8 @@ answer(struct request *r, const struct index_view *view)
 	enum err err;
 
 	err = view_collection(r->responder->store, view,
-			      endpoint->operation->kind, &outcome,
-			      &collection, &info);
+			      endpoint->operation->kind, &outcome, &collection,
+			      &info);
 	if (err) {
 		reply_error_job(r, err, &info, r->job_id);
 		return;

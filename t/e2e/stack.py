@@ -293,7 +293,20 @@ class Base:
         finally:
             for process in self.processes:
                 process.kill()
+            complaints = self.complaints()
             shutil.rmtree(self.directory, ignore_errors=True)
+        if complaints:
+            raise StackError(complaints)
+
+    def complaints(self):
+        """What a sanitizer wrote, where the programs were built with one."""
+        for path in sorted(self.directory.rglob("*.log")):
+            text = path.read_text(errors="replace")
+            for sign in ("Sanitizer: ", "runtime error: "):
+                at = text.find(sign)
+                if at >= 0:
+                    return f"{path.name}: {text[max(0, at - 200):at + 6000]}"
+        return ""
 
 
 class Stack(Base):

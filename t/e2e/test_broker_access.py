@@ -6,6 +6,9 @@ import socket
 import pytest
 import yaml
 
+import forge
+from stack import wait_until
+
 # One worker, so that all consumers and buckets exist.
 STACK = {"workers": [{"hostname": "w-1", "labels": {"group": "web"}}]}
 JOB = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
@@ -123,6 +126,73 @@ def test_what_they_need_they_may(connect):
     api = connect("api")
     assert api.may_publish("$JS.API.STREAM.INFO.JOBS")
     assert api.may_subscribe("_INBOX_api.test.>")
+
+
+def forged(job_id):
+    """A job as the API writes it, by somebody without its key."""
+    return json.dumps({
+        "id": job_id, "target": "_any",
+        "operation": {"type": "system.hostname.get", "data": {}},
+        "kind": "query", "lane": "batch",
+        "created": "2026-01-01T00:00:00.000Z",
+        "expires_at": "2099-01-01T00:00:00.000Z",
+        "submitted_by": "mallory", "expected": []},
+        separators=(",", ":"))
+
+
+def put(nats, job_id, document, signature):
+    """Stores a job and tells the workers, as whoever holds the broker can."""
+    headers = "NATS/1.0\r\n" + (
+        f"Osapi-Signature: {signature}\r\n" if signature else "") + "\r\n"
+    nats.send(f"HPUB $KV.job-queue.jobs.{job_id} {len(headers)} "
+              f"{len(headers) + len(document)}\r\n{headers}{document}\r\n")
+    nats.send(f"PUB jobs.query._any {len(job_id)}\r\n{job_id}\r\nPING\r\n")
+    assert nats.answer() == []
+
+
+def protected(**changes):
+    """The first part of a signature, with a key that nobody has."""
+    header = {"alg": "EdDSA", "b64": False, "crit": ["b64"],
+              "kid": forge.encode(bytes(32)), "typ": "osapi-job", **changes}
+    return forge.encode(json.dumps(header).encode())
+
+
+@pytest.mark.parametrize("number,signature", enumerate([
+    "", "..", "nonsense", f"{protected()}..{forge.encode(bytes(64))}",
+    f"{protected(alg='none')}..", f"{protected(alg='HS256')}..AAAA"]))
+def test_a_forged_job_is_not_run(reader, connect, number, signature):
+    job_id = f"017f22e2-79b0-7cc3-98c4-00000000000{number}"
+    put(connect("api"), job_id, forged(job_id), signature)
+    def ended():
+        reply = reader.get(f"/api/v1/jobs/{job_id}?wait=10s")
+        return reply.status == 200 and \
+            reply.json()["status"] != "submitted" and reply.json()
+    job = wait_until("the worker says what it makes of it", ended)
+    assert job["status"] == "failed", job
+    assert "refused" in job["error"] and "sign" in job["error"], job
+    assert "result" not in job, job
+
+
+def test_a_true_job_with_other_contents_is_not_run(stack, reader, connect):
+    """The signature of one job under another's document."""
+    made = stack.client("write").post("/api/v1/jobs", {
+        "operation": {"type": "system.hostname.get", "data": {}}}).json()
+    nats = connect("api")
+    nats.send("SUB _INBOX_api.t 1\r\nPUB $JS.API.DIRECT.GET.KV_job-queue."
+              f"$KV.job-queue.jobs.{made['job_id']} _INBOX_api.t 0\r\n\r\n")
+    assert nats.lines.readline().startswith(b"HMSG _INBOX_api.t")
+    signature = ""
+    while not signature:
+        line = nats.lines.readline().decode()
+        if line.lower().startswith("osapi-signature:"):
+            signature = line.partition(":")[2].strip()
+    job_id = "017f22e2-79b0-7cc3-98c4-0000000000ff"
+    put(connect("api"), job_id, forged(job_id), signature)
+    job = wait_until("the worker refuses it", lambda: reader.get(
+        f"/api/v1/jobs/{job_id}").json().get("error"))
+    assert "does not match" in job
+    reply = reader.get(f"/api/v1/jobs/{made['job_id']}?wait=30s")
+    assert reply.json()["status"] == "completed", reply
 
 
 def test_no_secret_is_in_a_log(stack):

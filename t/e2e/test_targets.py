@@ -17,7 +17,9 @@ ALL = ["db-1", "web-1.example", "web-2.example"]
 def asked(reader, target):
     reply = reader.get(f"{HOSTNAME}?target_hostname={target}")
     assert reply.status == 200, reply
-    return [row["hostname"] for row in reply.json()["results"]]
+    rows = reply.json()["results"]
+    assert not [row for row in rows if "status" in row], rows
+    return [row["hostname"] for row in rows]
 
 
 @pytest.mark.parametrize("target,hosts", [

@@ -24,7 +24,7 @@
 
 #define PATH_SIZE 1200
 #define LIMIT_MS  60000
-#define LOG_MAX	  (16 * 1024 * 1024)
+#define LOG_MAX   (16 * 1024 * 1024)
 
 struct api {
 	pid_t pid;
@@ -43,7 +43,7 @@ fail(const char *what, const char *why)
 
 static void
 write_config(const struct api *api, int nats_port, int processes,
-	     const char *extra)
+	     const char *key)
 {
 	FILE *f = fopen(api->config, "w");
 
@@ -53,21 +53,21 @@ write_config(const struct api *api, int nats_port, int processes,
 		"api.server.fcgi.socket: %s\n"
 		"api.server.fcgi.processes: %d\n"
 		"api.server.fcgi.threads: 4\n"
-		"api.server.fcgi.max_waiters: 64\n"
+		"api.server.fcgi.max_waiters: %d\n"
 		"api.server.nats.host: 127.0.0.1\n"
 		"api.server.nats.port: %d\n"
 		"api.server.security.signing_key: \"%s\"\n"
-		"api.server.security.job_signing_key_file: %s/job.pem\n%s",
-		api->socket, processes, nats_port, API_KEY, api->directory,
-		extra ? extra : "");
+		"api.server.security.job_signing_key_file: %s\n",
+		api->socket, processes, API_MAX_WAITERS, nats_port, API_KEY,
+		key);
 	fclose(f);
 }
 
 /* As osapi-fcgi's main does. */
 static void
-run(const struct api *api)
+run(const char *config, const char *socket, const char *log)
 {
-	struct pool_options options = {.config_path = api->config};
+	struct pool_options options = {.config_path = config};
 	struct pool_setup setup;
 	struct err_info info = {""};
 	bool passed;
@@ -75,20 +75,56 @@ run(const struct api *api)
 
 	/* It ends with the test, however that ends. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	fd = open(api->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
 		_exit(EXIT_FAILURE);
+	close(fd);
 	pool_block_signals();
 	if (spec_load(&options.spec, &info) ||
 	    pool_setup_load(&options, &setup, &info) ||
-	    listener_open(api->socket, &options.listen_fd, &passed, &info)) {
+	    listener_open(socket, &options.listen_fd, &passed, &info)) {
 		fprintf(stderr, "%s\n", info.text);
 		_exit(EXIT_FAILURE);
 	}
 	code = pool_run(&options, &setup);
-	listener_close(options.listen_fd, api->socket, passed);
+	listener_close(options.listen_fd, socket, passed);
 	spec_free(options.spec);
-	_exit(code);
+	exit(code);
+}
+
+/* Before main: whether this is the child. */
+__attribute__((constructor)) static void
+become_api(void)
+{
+	const char *config = getenv("OSAPI_TEST_CONFIG");
+	const char *socket = getenv("OSAPI_TEST_SOCKET");
+	const char *log = getenv("OSAPI_TEST_LOG");
+
+	if (!config || !socket || !log)
+		return;
+	unsetenv("OSAPI_TEST_CONFIG"); /* no key of ours begins so */
+	unsetenv("OSAPI_TEST_SOCKET");
+	unsetenv("OSAPI_TEST_LOG");
+	run(config, socket, log);
+}
+
+static void
+spawn(struct api *api)
+{
+	setenv("OSAPI_TEST_CONFIG", api->config, 1);
+	setenv("OSAPI_TEST_SOCKET", api->socket, 1);
+	setenv("OSAPI_TEST_LOG", api->log, 1);
+	fflush(NULL);
+	api->pid = fork();
+	if (api->pid < 0)
+		fail("fork", strerror(errno));
+	if (api->pid == 0) {
+		execl("/proc/self/exe", "api", (char *)NULL);
+		_exit(EXIT_FAILURE);
+	}
+	unsetenv("OSAPI_TEST_CONFIG");
+	unsetenv("OSAPI_TEST_SOCKET");
+	unsetenv("OSAPI_TEST_LOG");
 }
 
 static void
@@ -106,11 +142,11 @@ await_socket(const struct api *api)
 }
 
 struct api *
-api_start(const char *directory, const char *name, int nats_port,
-	  int processes, const char *extra)
+api_start(const char *directory, const char *name, int nats_port, int processes,
+	  const char *key)
 {
 	struct api *api = calloc(1, sizeof(*api));
-	char key[PATH_SIZE], public[PATH_SIZE];
+	char private[PATH_SIZE], public[PATH_SIZE];
 	struct err_info info = {""};
 
 	if (!api)
@@ -119,24 +155,38 @@ api_start(const char *directory, const char *name, int nats_port,
 		 name);
 	if (mkdir(api->directory, 0700) < 0)
 		fail(api->directory, strerror(errno));
-	snprintf(api->socket, sizeof(api->socket), "%s/socket",
-		 api->directory);
+	snprintf(api->socket, sizeof(api->socket), "%s/socket", api->directory);
 	snprintf(api->config, sizeof(api->config), "%s/osapi.yaml",
 		 api->directory);
 	snprintf(api->log, sizeof(api->log), "%s/log", api->directory);
-	snprintf(key, sizeof(key), "%s/job.pem", api->directory);
+	snprintf(private, sizeof(private), "%s/job.pem", api->directory);
 	snprintf(public, sizeof(public), "%s/job.pub", api->directory);
-	if (signature_generate(key, public, &info))
+	if (!key && signature_generate(private, public, &info))
 		fail("key", info.text);
-	write_config(api, nats_port, processes, extra);
-	fflush(NULL);
-	api->pid = fork();
-	if (api->pid < 0)
-		fail("fork", strerror(errno));
-	if (api->pid == 0)
-		run(api);
+	write_config(api, nats_port, processes, key ? key : private);
+	spawn(api);
 	await_socket(api);
 	return api;
+}
+
+/* What the sanitizers say goes into the log as well. */
+static bool
+clean(const struct api *api)
+{
+	static const char *const words[] = {
+	    "Sanitizer", "runtime error:", "\"responder ended\""};
+	char *log = NULL;
+	size_t size;
+	bool ok = true;
+
+	if (file_read(api->log, LOG_MAX, &log, &size, NULL))
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		ok = ok && !strstr(log, words[i]);
+	if (!ok)
+		fwrite(log, 1, size, stderr);
+	free(log);
+	return ok;
 }
 
 int
@@ -150,7 +200,7 @@ api_stop(struct api *api)
 	while (waitpid(api->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	api->pid = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return WIFEXITED(status) && clean(api) ? WEXITSTATUS(status) : -1;
 }
 
 void

@@ -1,8 +1,9 @@
 /*
  * t/support/api.h: a real pool of responders for one test.
  *
- * Runs what osapi-fcgi runs, in a child process, on a unix socket in a
- * directory of the test.  What goes wrong here ends the test program with a
+ * Runs what osapi-fcgi runs, in a child process that has begun anew by
+ * exec(2) of the test program (a fork would inherit threads' state), on a
+ * unix socket in a directory of the test.  What goes wrong here ends the test program with a
  * message.  For one thread.
  */
 #ifndef OSAPI_T_SUPPORT_API_H
@@ -13,17 +14,19 @@
 
 #include "lib/token.h"
 
-#define API_KEY "0123456789abcdef0123456789abcdef"
+#define API_KEY         "0123456789abcdef0123456789abcdef"
+#define API_MAX_WAITERS 64 /* of each process */
 
 struct api;
 
 /* Starts `processes` responders of 4 threads that look for NATS on `nats_port`
- * of 127.0.0.1, and waits until the socket takes connections.  `extra` is
- * appended to the configuration file. */
+ * of 127.0.0.1, and waits until the socket takes connections.  `key` is the
+ * job signing key's file (NULL: a new one). */
 struct api *api_start(const char *directory, const char *name, int nats_port,
-		      int processes, const char *extra);
+		      int processes, const char *key);
 
-/* SIGTERM; waits for its end and returns the exit code, -1: a signal. */
+/* SIGTERM; waits for its end and returns the exit code, -1: a signal, or the
+ * log tells of a responder that failed or of what a sanitizer found. */
 int api_stop(struct api *api);
 
 /* SIGKILL for what is left; frees.  NULL is accepted. */

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define PAIRS_MAX 32
-#define FIRST	  2 /* poll entries before the pairs */
+#define FIRST     2 /* poll entries before the pairs */
 
 enum command { COMMAND_CUT = 'c', COMMAND_AWAY = 'a', COMMAND_END = 'e' };
 
@@ -36,8 +36,7 @@ struct cut_proxy {
 	int fds[PAIRS_MAX][2];
 };
 
-static void __attribute__((noreturn))
-fail(const char *what)
+static void __attribute__((noreturn)) fail(const char *what)
 {
 	fprintf(stderr, "proxy of the test: %s: %s\n", what, strerror(errno));
 	abort();

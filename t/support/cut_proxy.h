@@ -1,6 +1,6 @@
 /*
- * t/support/cut_proxy.h: a TCP proxy on 127.0.0.1 whose connections can be cut, for
- * tests of a flapping network.  Its own thread; ends with the test.
+ * t/support/cut_proxy.h: a TCP proxy on 127.0.0.1 whose connections can be
+ * cut, for tests of a flapping network.  Its own thread; ends with the test.
  */
 #ifndef OSAPI_T_SUPPORT_CUT_PROXY_H
 #define OSAPI_T_SUPPORT_CUT_PROXY_H

@@ -29,8 +29,8 @@ fastcgi_connect(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address,
-			      sizeof(address)) < 0)
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		fail(path);
 	return fd;
 }
@@ -60,8 +60,8 @@ fastcgi_record(struct fastcgi_buffer *buffer, int version, int type, int id,
 	       const void *content, size_t size, size_t declared)
 {
 	uint8_t header[HEADER_SIZE] = {
-	    (uint8_t)version,	      (uint8_t)type,
-	    (uint8_t)(id >> 8),	      (uint8_t)id,
+	    (uint8_t)version,         (uint8_t)type,
+	    (uint8_t)(id >> 8),       (uint8_t)id,
 	    (uint8_t)(declared >> 8), (uint8_t)declared,
 	};
 
@@ -266,9 +266,11 @@ fastcgi_ask(const char *path, const struct fastcgi_call *call,
 	    struct fastcgi_answer *answer)
 {
 	struct fastcgi_buffer buffer = {0};
-	int fd = fastcgi_connect(path);
+	int fd;
 
+	/* First, as a connection that stays silent is closed. */
 	fastcgi_request(&buffer, call);
+	fd = fastcgi_connect(path);
 	fastcgi_send(fd, &buffer);
 	fastcgi_read(fd, answer);
 	fastcgi_buffer_free(&buffer);

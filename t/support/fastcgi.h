@@ -36,21 +36,20 @@ void fastcgi_append(struct fastcgi_buffer *buffer, const void *data,
 		    size_t size);
 /* One record with all of its header; `declared` is its content length field. */
 void fastcgi_record(struct fastcgi_buffer *buffer, int version, int type,
-		    int id, const void *content, size_t size,
-		    size_t declared);
+		    int id, const void *content, size_t size, size_t declared);
 void fastcgi_begin(struct fastcgi_buffer *buffer, int id, int role, bool keep);
 /* One name and value, as the content of a PARAMS record. */
 void fastcgi_pair(struct fastcgi_buffer *content, const char *name,
 		  const char *value);
 
 struct fastcgi_call {
-	const char *method;	   /* "GET" */
-	const char *uri;	   /* "/health" */
-	const char *token;	   /* of Authorization: Bearer, NULL: none */
-	const char *type;	   /* Content-Type, NULL: none */
-	const char *body;	   /* NULL: none */
+	const char *method; /* "GET" */
+	const char *uri;    /* "/health" */
+	const char *token;  /* of Authorization: Bearer, NULL: none */
+	const char *type;   /* Content-Type, NULL: none */
+	const char *body;   /* NULL: none */
 	size_t size;
-	const char *length;	   /* CONTENT_LENGTH, NULL: as `size` says */
+	const char *length;        /* CONTENT_LENGTH, NULL: as `size` says */
 	const char *const *params; /* more: name, value, ..., NULL */
 	bool keep;
 	bool open_ended; /* without the empty STDIN record that ends a body */

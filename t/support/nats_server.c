@@ -168,10 +168,10 @@ read_port(const struct nats_server *server)
 		return 0;
 	(void)!fread(text, 1, sizeof(text) - 1, file);
 	(void)fclose(file);
-	at = strstr(text, "nats://127.0.0.1:");
+	at = strstr(text, "://127.0.0.1:");
 	if (at == NULL)
 		return 0;
-	return (int)strtol(at + strlen("nats://127.0.0.1:"), NULL, 10);
+	return (int)strtol(at + strlen("://127.0.0.1:"), NULL, 10);
 }
 
 void

@@ -43,13 +43,11 @@ takes_the_scheme_in_any_case(void)
 		struct err_info info = {""};
 		struct token read = {0};
 
-		snprintf(header, sizeof(header), "%s%s", rows[i].before,
-			 token);
+		snprintf(header, sizeof(header), "%s%s", rows[i].before, token);
 		IS_INT(rows[i].why,
 		       auth_check(header, KEY, ROLE_READ, NOW, &read, &info),
 		       rows[i].err);
-		IS_TEXT(rows[i].why, read.subject,
-			rows[i].err ? "" : "alice");
+		IS_TEXT(rows[i].why, read.subject, rows[i].err ? "" : "alice");
 	}
 	free(token);
 }
@@ -80,8 +78,7 @@ challenges(void)
 	struct err_info info = {""};
 	struct token read = {0};
 
-	IS_INT("no header",
-	       auth_check(NULL, KEY, ROLE_READ, NOW, &read, &info),
+	IS_INT("no header", auth_check(NULL, KEY, ROLE_READ, NOW, &read, &info),
 	       ERR_UNAUTHENTICATED);
 	IS_TEXT("no header: no error code",
 		auth_challenge(ERR_UNAUTHENTICATED, NULL),

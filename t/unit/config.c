@@ -191,93 +191,96 @@ refuses_with_file_and_line(void)
 	}
 }
 
+static const struct {
+	const char *why;
+	unsigned parts;
+	const char *text;
+	const char *message; /* NULL: taken */
+} together[] = {
+    {"client needs nothing", CONFIG_CLIENT, "", NULL},
+    {"nats-server needs nothing", CONFIG_NATS_SERVER, "", NULL},
+    {"server needs its key", CONFIG_SERVER, "",
+     "osapi.yaml: api.server.security.signing_key: is required"},
+    {"server needs the job key", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32 "}}}",
+     "api.server.security.job_signing_key_file: is required"},
+    {"server has all", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32
+     ", job_signing_key_file: /k}}}",
+     NULL},
+    {"a short key", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: short, "
+     "job_signing_key_file: /k}}}",
+     "signing_key: has 5 octets, expected 32 or more"},
+    {"worker needs trusted keys", CONFIG_WORKER, "",
+     "job.worker.trusted_keys: is required"},
+    {"worker has all", CONFIG_WORKER, "job: {worker: {trusted_keys: [/k.pem]}}",
+     NULL},
+    {"a bad host name", CONFIG_WORKER,
+     "job: {worker: {trusted_keys: [/k], hostname: a_b}}",
+     "osapi.yaml:1: job.worker.hostname: "},
+    {"a bad label", CONFIG_WORKER,
+     "job: {worker: {trusted_keys: [/k], labels: {a b: c}}}",
+     "osapi.yaml:1: job.worker.labels: "},
+    {"certificate without key", CONFIG_NATS_SERVER,
+     "nats: {server: {tls: {certificate: /c}}}",
+     "is set without nats.server.tls.key, expected both or none"},
+    {"user without password", CONFIG_WORKER,
+     "job: {worker: {trusted_keys: [/k], nats: {user: w}}}",
+     "job.worker.nats.user: is set without job.worker.nats.password"},
+    {"more back_offs than deliveries", CONFIG_WORKER,
+     "job: {worker: {trusted_keys: [/k]}, consumer: {max_deliver: 3}}",
+     "4 entries, expected at most as many as "
+     "job.consumer.max_deliver (3)"},
+    {"back_off longer than ack_wait", CONFIG_WORKER,
+     "job: {worker: {trusted_keys: [/k]}, consumer: {ack_wait: 10s}}",
+     "entry 1: 30s is longer than job.consumer.ack_wait (10s)"},
+    {"deadline longer than the record", CONFIG_WORKER,
+     "job: {worker: {trusted_keys: [/k]}, kv: {ttl: 1h}}",
+     "job.deadline: 1d is longer than job.kv.ttl"},
+    {"the same bucket twice", CONFIG_WORKER,
+     "job: {worker: {trusted_keys: [/k]}, kv_bucket: job-responses}",
+     "is the same as job.kv_bucket"},
+    {"heartbeats against the TTL", CONFIG_WORKER,
+     "job: {worker: {trusted_keys: [/k], heartbeat: 1m}, "
+     "kv: {ttl: 2m}, deadline: 1m}",
+     "job.worker.heartbeat: three times 1m is longer"},
+    {"no origin", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32
+     ", job_signing_key_file: /k, cors: {allow_origins: ['https://a "
+     "b;']}}}}",
+     "is not \"*\" or an origin"},
+    {"no URL path", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32
+     ", job_signing_key_file: /k}}}\n"
+     "telemetry: {metrics: {path: '/m; }'}}",
+     "is not a URL path"},
+    {"a cluster without address", CONFIG_NATS_SERVER,
+     "nats: {server: {cluster: {name: c}}}",
+     "is set without nats.server.cluster.listen"},
+    {"buckets do not fit", CONFIG_NATS_SERVER,
+     "nats: {server: {max_file_store: 64MiB}}",
+     "nats.server.max_file_store: is less than two buckets"},
+    {"of another part: not looked at", CONFIG_CLIENT,
+     "nats: {server: {max_file_store: 64MiB}}", NULL},
+};
+
 static void
 checks_keys_together(void)
 {
-	static const struct {
-		const char *why;
-		unsigned parts;
-		const char *text;
-		const char *message; /* NULL: taken */
-	} rows[] = {
-	    {"client needs nothing", CONFIG_CLIENT, "", NULL},
-	    {"nats-server needs nothing", CONFIG_NATS_SERVER, "", NULL},
-	    {"server needs its key", CONFIG_SERVER, "",
-	     "osapi.yaml: api.server.security.signing_key: is required"},
-	    {"server needs the job key", CONFIG_SERVER,
-	     "api: {server: {security: {signing_key: " KEY32 "}}}",
-	     "api.server.security.job_signing_key_file: is required"},
-	    {"server has all", CONFIG_SERVER,
-	     "api: {server: {security: {signing_key: " KEY32
-	     ", job_signing_key_file: /k}}}",
-	     NULL},
-	    {"a short key", CONFIG_SERVER,
-	     "api: {server: {security: {signing_key: short, "
-	     "job_signing_key_file: /k}}}",
-	     "signing_key: has 5 octets, expected 32 or more"},
-	    {"worker needs trusted keys", CONFIG_WORKER, "",
-	     "job.worker.trusted_keys: is required"},
-	    {"worker has all", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k.pem]}}", NULL},
-	    {"a bad host name", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k], hostname: a_b}}",
-	     "osapi.yaml:1: job.worker.hostname: "},
-	    {"a bad label", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k], labels: {a b: c}}}",
-	     "osapi.yaml:1: job.worker.labels: "},
-	    {"certificate without key", CONFIG_NATS_SERVER,
-	     "nats: {server: {tls: {certificate: /c}}}",
-	     "is set without nats.server.tls.key, expected both or none"},
-	    {"user without password", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k], nats: {user: w}}}",
-	     "job.worker.nats.user: is set without job.worker.nats.password"},
-	    {"more back_offs than deliveries", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k]}, consumer: {max_deliver: 3}}",
-	     "4 entries, expected at most as many as "
-	     "job.consumer.max_deliver (3)"},
-	    {"back_off longer than ack_wait", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k]}, consumer: {ack_wait: 10s}}",
-	     "entry 1: 30s is longer than job.consumer.ack_wait (10s)"},
-	    {"deadline longer than the record", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k]}, kv: {ttl: 1h}}",
-	     "job.deadline: 1d is longer than job.kv.ttl"},
-	    {"the same bucket twice", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k]}, kv_bucket: job-responses}",
-	     "is the same as job.kv_bucket"},
-	    {"heartbeats against the TTL", CONFIG_WORKER,
-	     "job: {worker: {trusted_keys: [/k], heartbeat: 1m}, "
-	     "kv: {ttl: 2m}, deadline: 1m}",
-	     "job.worker.heartbeat: three times 1m is longer"},
-	    {"no origin", CONFIG_SERVER,
-	     "api: {server: {security: {signing_key: " KEY32
-	     ", job_signing_key_file: /k, cors: {allow_origins: ['https://a "
-	     "b;']}}}}",
-	     "is not \"*\" or an origin"},
-	    {"no URL path", CONFIG_SERVER,
-	     "api: {server: {security: {signing_key: " KEY32
-	     ", job_signing_key_file: /k}}}\n"
-	     "telemetry: {metrics: {path: '/m; }'}}",
-	     "is not a URL path"},
-	    {"a cluster without address", CONFIG_NATS_SERVER,
-	     "nats: {server: {cluster: {name: c}}}",
-	     "is set without nats.server.cluster.listen"},
-	    {"buckets do not fit", CONFIG_NATS_SERVER,
-	     "nats: {server: {max_file_store: 64MiB}}",
-	     "nats.server.max_file_store: is less than two buckets"},
-	    {"of another part: not looked at", CONFIG_CLIENT,
-	     "nats: {server: {max_file_store: 64MiB}}", NULL},
-	};
 	struct err_info info;
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct config *c = load(rows[i].text, rows[i].parts, &info);
+	for (i = 0; i < sizeof(together) / sizeof(together[0]); i++) {
+		struct config *c =
+		    load(together[i].text, together[i].parts, &info);
 
-		if (rows[i].message)
-			HAS_TEXT(rows[i].why, info.text, rows[i].message);
+		if (together[i].message)
+			HAS_TEXT(together[i].why, info.text,
+				 together[i].message);
 		else
-			IS_TEXT(rows[i].why, info.text, "");
-		OK(rows[i].why, !c == !!rows[i].message);
+			IS_TEXT(together[i].why, info.text, "");
+		OK(together[i].why, !c == !!together[i].message);
 		config_free(c);
 	}
 }

@@ -30,69 +30,70 @@ chosen(const struct disk_mounts *mounts, char *out, size_t size)
 
 #define ROOT "27 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
 
+static const struct {
+	const char *why;
+	const char *table;
+	const char *wanted;
+} rows[] = {
+    {"a disk", ROOT, "/"},
+    {"not only ext4",
+     "1 0 8:1 / /a rw - xfs /dev/sda1 rw\n"
+     "2 0 8:2 / /b rw - vfat /dev/sda2 rw\n"
+     "3 0 8:3 / /c rw - f2fs /dev/sda3 rw\n"
+     "4 0 253:0 / /d rw - ext4 /dev/mapper/vg-lv rw\n"
+     "5 0 9:0 / /e rw - ext4 /dev/md0 rw\n",
+     "/a /b /c /d /e"},
+    {"btrfs has no device number of its own",
+     "1 0 0:40 /@ / rw - btrfs /dev/sda1 rw\n"
+     "2 0 0:40 /@home /home rw - btrfs /dev/sda1 rw\n",
+     "/"},
+    {"a bind mount of a directory is no second disk",
+     ROOT "28 27 8:1 /srv/data /d rw - ext4 /dev/sda1 rw\n", "/"},
+    {"the root of the filesystem, though longer and later",
+     "28 27 8:1 /x /d rw - ext4 /dev/sda1 rw\n"
+     "29 27 8:1 / /mnt/disk rw - ext4 /dev/sda1 rw\n",
+     "/mnt/disk"},
+    {"a container's files, where nothing better is there",
+     "1 0 0:50 / / rw - overlay overlay rw\n"
+     "2 1 8:1 /var/x/hostname /etc/hostname rw - ext4 /dev/sda1 rw\n"
+     "3 1 8:1 /var/x/hosts /etc/hosts rw - ext4 /dev/sda1 rw\n",
+     "/etc/hosts"},
+    {"no network",
+     ROOT "1 0 0:41 / /n rw - nfs4 srv:/x rw\n"
+	  "2 0 0:42 / /c rw - cifs //srv/x rw\n"
+	  "3 0 0:43 / /9 rw - 9p /dev/x rw\n",
+     "/"},
+    {"no pseudo filesystems",
+     ROOT "1 0 0:5 / /dev rw - devtmpfs devtmpfs rw\n"
+	  "2 0 0:6 / /tmp rw - tmpfs tmpfs rw\n"
+	  "3 0 0:7 / /proc rw - proc proc rw\n"
+	  "4 0 0:8 / /cg rw - cgroup2 cgroup2 rw\n",
+     "/"},
+    {"no overlay, no snap",
+     ROOT "1 0 0:44 / /o rw - overlay /dev/x rw\n"
+	  "2 0 7:0 / /snap/x/1 ro - squashfs /dev/loop0 ro\n",
+     "/"},
+    {"a loop device is a block device",
+     ROOT "2 0 7:0 / /img rw - ext4 /dev/loop0 rw\n", "/ /img"},
+    {"no FUSE, but fuseblk",
+     ROOT "1 0 0:45 / /s rw - fuse.sshfs u@h:/ rw\n"
+	  "2 0 0:46 / /p rw - fuse /dev/fuse rw\n"
+	  "3 0 8:2 / /w rw - fuseblk /dev/sda2 rw\n",
+     "/ /w"},
+    {"one entry for a ZFS pool",
+     "1 0 0:30 / / rw - zfs tank/root rw\n"
+     "2 0 0:31 / /home rw - zfs tank/home rw\n"
+     "3 0 0:32 / /b rw - zfs backup rw\n",
+     "/ /b"},
+    {"blanks in a mount point", "1 0 8:1 / /a\\040b rw - ext4 /dev/sda1 rw\n",
+     "/a b"},
+    {"nothing at all", "", ""},
+    {"rubbish", "1 0 x y z\n\xff\xfe\n", ""},
+};
+
 static void
 selects(void)
 {
-	static const struct {
-		const char *why;
-		const char *table;
-		const char *wanted;
-	} rows[] = {
-	    {"a disk", ROOT, "/"},
-	    {"not only ext4",
-	     "1 0 8:1 / /a rw - xfs /dev/sda1 rw\n"
-	     "2 0 8:2 / /b rw - vfat /dev/sda2 rw\n"
-	     "3 0 8:3 / /c rw - f2fs /dev/sda3 rw\n"
-	     "4 0 253:0 / /d rw - ext4 /dev/mapper/vg-lv rw\n"
-	     "5 0 9:0 / /e rw - ext4 /dev/md0 rw\n",
-	     "/a /b /c /d /e"},
-	    {"btrfs has no device number of its own",
-	     "1 0 0:40 /@ / rw - btrfs /dev/sda1 rw\n"
-	     "2 0 0:40 /@home /home rw - btrfs /dev/sda1 rw\n",
-	     "/"},
-	    {"a bind mount of a directory is no second disk",
-	     ROOT "28 27 8:1 /srv/data /d rw - ext4 /dev/sda1 rw\n", "/"},
-	    {"the root of the filesystem, though longer and later",
-	     "28 27 8:1 /x /d rw - ext4 /dev/sda1 rw\n"
-	     "29 27 8:1 / /mnt/disk rw - ext4 /dev/sda1 rw\n",
-	     "/mnt/disk"},
-	    {"a container's files, where nothing better is there",
-	     "1 0 0:50 / / rw - overlay overlay rw\n"
-	     "2 1 8:1 /var/x/hostname /etc/hostname rw - ext4 /dev/sda1 rw\n"
-	     "3 1 8:1 /var/x/hosts /etc/hosts rw - ext4 /dev/sda1 rw\n",
-	     "/etc/hosts"},
-	    {"no network",
-	     ROOT "1 0 0:41 / /n rw - nfs4 srv:/x rw\n"
-		  "2 0 0:42 / /c rw - cifs //srv/x rw\n"
-		  "3 0 0:43 / /9 rw - 9p /dev/x rw\n",
-	     "/"},
-	    {"no pseudo filesystems",
-	     ROOT "1 0 0:5 / /dev rw - devtmpfs devtmpfs rw\n"
-		  "2 0 0:6 / /tmp rw - tmpfs tmpfs rw\n"
-		  "3 0 0:7 / /proc rw - proc proc rw\n"
-		  "4 0 0:8 / /cg rw - cgroup2 cgroup2 rw\n",
-	     "/"},
-	    {"no overlay, no snap",
-	     ROOT "1 0 0:44 / /o rw - overlay /dev/x rw\n"
-		  "2 0 7:0 / /snap/x/1 ro - squashfs /dev/loop0 ro\n",
-	     "/"},
-	    {"a loop device is a block device",
-	     ROOT "2 0 7:0 / /img rw - ext4 /dev/loop0 rw\n", "/ /img"},
-	    {"no FUSE, but fuseblk",
-	     ROOT "1 0 0:45 / /s rw - fuse.sshfs u@h:/ rw\n"
-		  "2 0 0:46 / /p rw - fuse /dev/fuse rw\n"
-		  "3 0 8:2 / /w rw - fuseblk /dev/sda2 rw\n",
-	     "/ /w"},
-	    {"one entry for a ZFS pool",
-	     "1 0 0:30 / / rw - zfs tank/root rw\n"
-	     "2 0 0:31 / /home rw - zfs tank/home rw\n"
-	     "3 0 0:32 / /b rw - zfs backup rw\n",
-	     "/ /b"},
-	    {"blanks in a mount point",
-	     "1 0 8:1 / /a\\040b rw - ext4 /dev/sda1 rw\n", "/a b"},
-	    {"nothing at all", "", ""},
-	    {"rubbish", "1 0 x y z\n\xff\xfe\n", ""},
-	};
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

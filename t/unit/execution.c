@@ -16,11 +16,12 @@
 #include "t/support/operations.h"
 #include "t/unit/unit.h"
 
-#define HOST      "web-01"
-#define ELSEWHERE "web-02"
-#define SUBJECT   "jobs.query.host." HOST
-#define QUERY     "system.hostname.get"
-#define CHANGE    "network.dns.update"
+#define HOST           "web-01"
+#define ELSEWHERE      "web-02"
+#define SUBJECT        "jobs.query.host." HOST
+#define CHANGE_SUBJECT "jobs.modify.host." HOST
+#define QUERY          "system.hostname.get"
+#define CHANGE         "network.dns.update"
 
 static const char settings[] = "  consumer:\n"
 			       "    max_deliver: 3\n"
@@ -357,30 +358,41 @@ delete_responses(void)
 static void
 refuses_replays(void)
 {
-	enum replay { AGAIN, WITHOUT_RESPONSE, AFTER_RESTART };
-	static const char *const whys[] = {
-	    [AGAIN] = "the same notification again",
-	    [WITHOUT_RESPONSE] = "the response deleted before",
-	    [AFTER_RESTART] = "the response deleted, the worker restarted",
+	enum how { AGAIN, WITHOUT_RESPONSE, AFTER_RESTART };
+	static const struct {
+		const char *type;
+		enum how how;
+		const char *subject;
+		const char *why;
+	} rows[] = {
+	    {QUERY, AGAIN, SUBJECT, "a query's notification again"},
+	    {CHANGE, AGAIN, CHANGE_SUBJECT, "a change's notification again"},
+	    {CHANGE, WITHOUT_RESPONSE, CHANGE_SUBJECT,
+	     "the response deleted before"},
+	    {CHANGE, AFTER_RESTART, CHANGE_SUBJECT,
+	     "the response deleted, the worker restarted"},
 	};
 	size_t i;
 
 	begin();
-	for (i = 0; i < sizeof(whys) / sizeof(whys[0]); i++) {
-		struct job job = fleet_job(CHANGE, HOST, JOB_BATCH);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct job job = fleet_job(rows[i].type, HOST, JOB_BATCH);
 		struct event event;
 
 		operations_reset(OPERATIONS_WORK, 0);
 		run_once(&job);
-		if (i == AFTER_RESTART) {
+		if (rows[i].how == AFTER_RESTART) {
 			fleet_worker_stop(worker);
 			worker = fleet_worker(&fleet, &host);
 		}
-		if (i != AGAIN)
+		if (rows[i].how != AGAIN)
 			delete_responses();
-		fleet_notify(&fleet, "jobs.modify.host." HOST, job.id);
+		fleet_notify(&fleet, rows[i].subject, job.id);
 		OK("settled", fleet_settled(&fleet));
-		IS_INT(whys[i], operations_runs(), 1);
+		IS_INT(rows[i].why, operations_runs(), 1);
+		IS_INT("not said to have started again",
+		       fleet_count_events(&fleet, job.id, JOB_EVENT_STARTED),
+		       1);
 		IS_INT("one line of log", log_lines("job refused", job.id), 1);
 		OK("and an event", fleet_event(&fleet, job.id, HOST,
 					       JOB_EVENT_ACKNOWLEDGED, &event));

@@ -1,7 +1,7 @@
 /*
- * t/unit/feed.c: an index that was fed through kills of the server is the same
- * as one that was filled from the buckets afterwards, and holds what
- * was acknowledged to the writers.
+ * t/unit/feed.c: an index that was fed through kills of the server is the
+ * same as one that was filled from the buckets afterwards, and holds what was
+ * acknowledged to the writers.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,12 +15,13 @@
 #include "t/unit/unit.h"
 
 #define GUARD_MS 90000 /* a failure guard, not a limit */
-#define WRITERS	 4
-#define JOBS	 500 /* of each writer; 5 changes a job: 10,000 in all */
+#define WRITERS  4
+#define JOBS     500 /* of each writer; 5 changes a job: 10,000 in all */
 
 /* ---- waiting for what nobody announces ---- */
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* none: for the condition */
+static pthread_mutex_t mutex =
+    PTHREAD_MUTEX_INITIALIZER; /* none: for the condition */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 static void
@@ -130,9 +131,8 @@ write_job(struct writer *w, struct job *job)
 static void
 write_event(struct writer *w, const struct job *job, enum job_event what)
 {
-	struct event event = {.event = what,
-			      .hostname = "web-01",
-			      .unix_nano = clock_wall_ns()};
+	struct event event = {
+	    .event = what, .hostname = "web-01", .unix_nano = clock_wall_ns()};
 
 	memcpy(event.job_id, job->id, sizeof(event.job_id));
 	while (again(w, store_event_append(w->on->store, &event, NULL)))
@@ -151,8 +151,8 @@ write_response(struct writer *w, const struct job *job)
 	memcpy(response.job_id, job->id, sizeof(response.job_id));
 	memcpy(event.job_id, job->id, sizeof(event.job_id));
 	response.data = json_pack("{s:s}", "hostname", "web-01");
-	while (again(w, store_response_write(w->on->store, &response, &event,
-					     NULL)))
+	while (again(
+	    w, store_response_write(w->on->store, &response, &event, NULL)))
 		continue;
 	atomic_fetch_add(&done, 1);
 	response_release(&response);
@@ -260,10 +260,10 @@ index_equals_the_buckets_after_kills(void)
 	feed = new_feed(&reader, lived);
 	OK("the index is filled, with nothing", await_ready(feed));
 	for (unsigned i = 0; i < WRITERS; i++) {
-		writers[i] = (struct writer){
-		    .on = &on,
-		    .ids = ids + (size_t)i * JOBS,
-		    .until_ms = clock_mono_ms() + GUARD_MS};
+		writers[i] =
+		    (struct writer){.on = &on,
+				    .ids = ids + (size_t)i * JOBS,
+				    .until_ms = clock_mono_ms() + GUARD_MS};
 		pthread_create(&writers[i].thread, NULL, writer_main,
 			       &writers[i]);
 	}
@@ -278,8 +278,7 @@ index_equals_the_buckets_after_kills(void)
 	IS_INT("10,000 changes were acknowledged", atomic_load(&done), 10000);
 	OK("all jobs are completed in the index that lived on",
 	   await_completed(lived, WRITERS * JOBS));
-	OK("with their responses",
-	   await_responses(lived, ids, WRITERS * JOBS));
+	OK("with their responses", await_responses(lived, ids, WRITERS * JOBS));
 	filler = new_feed(&reader, fresh);
 	OK("another index is filled from the buckets", await_ready(filler));
 	compare(lived, fresh, ids);
@@ -337,8 +336,8 @@ unreadable_documents_are_refused(void)
 		const char *value;
 		const char *error;
 	} rows[] = {
-	    {"no JSON", true, "jobs.01900000-0000-7000-8000-000000000001",
-	     "{", "job"},
+	    {"no JSON", true, "jobs.01900000-0000-7000-8000-000000000001", "{",
+	     "job"},
 	    {"an event of another job", true,
 	     "status.01900000-0000-7000-8000-000000000001.started.a.1",
 	     "{\"job_id\":\"01900000-0000-7000-8000-000000000002\","
@@ -363,8 +362,8 @@ unreadable_documents_are_refused(void)
 						 .size = strlen(rows[i].value),
 						 .revision = 1};
 
-		OK(rows[i].why, !feed_apply(index, rows[i].job_bucket, &change,
-					    &info));
+		OK(rows[i].why,
+		   !feed_apply(index, rows[i].job_bucket, &change, &info));
 		HAS_TEXT(rows[i].why, info.text, rows[i].error);
 	}
 	index_counts(index, &counts);

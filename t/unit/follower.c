@@ -2,8 +2,8 @@
  * t/unit/follower.c: what a follower has told is what the bucket holds, after
  * whatever happened to the server, the connection, the bucket and the queue.
  *
- * A witness applies what the follower tells to a table of keys; at the end the
- * table is compared with what the server answers for each key.
+ * A witness applies what the follower tells to a table of keys; at the end
+ * the table is compared with what the server answers for each key.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,7 +20,7 @@
 #include "t/unit/unit.h"
 
 #define GUARD_MS 60000 /* a failure guard, not a limit */
-#define KEYS	 500
+#define KEYS     500
 
 /* ---- the witness ---- */
 
@@ -40,7 +40,7 @@ static struct witness {
 	unsigned backwards; /* revisions that did not increase; must stay 0 */
 	enum follower_op last_op;
 	char last_header[64]; /* "Note" of the last change */
-	bool blocked;	      /* the callback waits */
+	bool blocked;         /* the callback waits */
 } witness;
 
 static void
@@ -125,8 +125,8 @@ await_after(uint64_t revision, unsigned resets)
 	pthread_mutex_lock(&witness.mutex);
 	while ((witness.last < revision || witness.resets < resets) &&
 	       error == 0)
-		error = pthread_cond_timedwait(&witness.changed,
-					       &witness.mutex, &deadline);
+		error = pthread_cond_timedwait(&witness.changed, &witness.mutex,
+					       &deadline);
 	good = witness.last >= revision && witness.resets >= resets;
 	pthread_mutex_unlock(&witness.mutex);
 	return good;
@@ -214,9 +214,9 @@ make_bucket(const char *bucket, bool republish)
 			   "allow_rollup_hdrs", 1, "allow_direct", 1, "discard",
 			   "new");
 	if (republish)
-		json_object_set_new(config, "republish",
-				    json_pack("{s:s, s:s}", "src", subject,
-					      "dest", live));
+		json_object_set_new(
+		    config, "republish",
+		    json_pack("{s:s, s:s}", "src", subject, "dest", live));
 	if (jetstream_stream_ensure(writer, config, &info) != ERR_OK) {
 		fprintf(stderr, "%s\n", info.text);
 		abort();
@@ -334,8 +334,7 @@ await_ready(struct follower *follower, bool wanted)
 {
 	int64_t until_ms = clock_mono_ms() + GUARD_MS;
 
-	while (follower_ready(follower) != wanted &&
-	       clock_mono_ms() < until_ms)
+	while (follower_ready(follower) != wanted && clock_mono_ms() < until_ms)
 		look_again_soon();
 	return follower_ready(follower) == wanted;
 }
@@ -492,8 +491,9 @@ survives_kill_and_restart(void)
 	}
 	pthread_join(thread, NULL);
 	OK("the last change is told", await(writing.last));
-	check_equal("after four kills in 10,000 changes all is as in the bucket",
-		    "things", KEYS);
+	check_equal(
+	    "after four kills in 10,000 changes all is as in the bucket",
+	    "things", KEYS);
 	IS_INT("the bucket is still the same one", witness.resets, 0);
 	follower_free(follower);
 	broker_free(reader);

@@ -89,8 +89,7 @@ bounds_the_query(void)
 	query_release(&query);
 	for (int i = 0; i < QUERY_ITEMS_MAX; i++)
 		n += (size_t)snprintf(many + n, sizeof(many) - n, "p%d=1&", i);
-	IS_INT("the most parameters", query_parse(many, &query, &info),
-	       ERR_OK);
+	IS_INT("the most parameters", query_parse(many, &query, &info), ERR_OK);
 	query_release(&query);
 	snprintf(many + n, sizeof(many) - n, "last=1");
 	IS_INT("one parameter too many", query_parse(many, &query, &info),

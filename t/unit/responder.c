@@ -52,8 +52,8 @@ answers_without_nats(void)
 	IS_INT("not ready", answer.status, 503);
 	HAS_TEXT("not ready", answer.body, "\"status\":\"not_ready\"");
 	HAS_TEXT("says why", answer.body, "NATS is not connected");
-	IS_TEXT("says when to come back", fastcgi_header(&answer, "Retry-After"),
-		"1");
+	IS_TEXT("says when to come back",
+		fastcgi_header(&answer, "Retry-After"), "1");
 	fastcgi_answer_free(&answer);
 }
 
@@ -74,8 +74,7 @@ static const struct refusal {
     {"GET", "/api/v1/jobs", ROLE_NONE, NULL, NULL, 401, "WWW-Authenticate",
      "Bearer realm=\"osapi\"", "bearer token is needed", "no token"},
     {"POST", "/api/v1/jobs", ROLE_READ, "text/plain", "x", 403,
-     "WWW-Authenticate",
-     "Bearer realm=\"osapi\", error=\"insufficient_scope\"",
+     "WWW-Authenticate", "Bearer realm=\"osapi\", error=\"insufficient_scope\"",
      "may not do this", "a low role, before the content type"},
     {"POST", "/api/v1/jobs", ROLE_WRITE, "text/plain", "x", 415, NULL, NULL,
      "application/json", "a wrong content type, before the body"},
@@ -98,8 +97,8 @@ static const struct refusal {
      NULL, NULL, "\"field\":\"limit\"", "three wrong parameters: the first"},
     {"GET", "/api/v1/jobs?limit=1&limit=2", ROLE_READ, NULL, NULL, 400, NULL,
      NULL, "comes twice", "a parameter twice"},
-    {"GET", "/api/v1/jobs/zzz", ROLE_READ, NULL, NULL, 400, NULL, NULL,
-     "UUID", "a path parameter that is no UUID"},
+    {"GET", "/api/v1/jobs/zzz", ROLE_READ, NULL, NULL, 400, NULL, NULL, "UUID",
+     "a path parameter that is no UUID"},
     {"GET", "/api/v1/jobs", ROLE_READ, NULL, NULL, 503, "Retry-After", "1",
      "NATS is not connected", "NATS is away"},
     {"POST", "/api/v1/jobs", ROLE_WRITE, "application/json",
@@ -126,8 +125,7 @@ is_problem(const struct refusal *row, const struct fastcgi_answer *answer)
 	IS_TEXT(row->why, fastcgi_header(answer, "Content-Type"),
 		"application/problem+json");
 	IS_TEXT(row->why, fastcgi_header(answer, "Cache-Control"), "no-store");
-	IS_INT(row->why,
-	       json_integer_value(json_object_get(body, "status")),
+	IS_INT(row->why, json_integer_value(json_object_get(body, "status")),
 	       row->status);
 	detail = json_string_value(json_object_get(body, "detail"));
 	error = json_string_value(json_object_get(body, "error"));
@@ -160,8 +158,7 @@ refuses_in_one_shape(void)
 		IS_INT(row->why, answer.status, row->status);
 		HAS_TEXT(row->why, answer.body, row->words);
 		if (row->header)
-			IS_TEXT(row->why,
-				fastcgi_header(&answer, row->header),
+			IS_TEXT(row->why, fastcgi_header(&answer, row->header),
 				row->value);
 		is_problem(row, &answer);
 		fastcgi_answer_free(&answer);
@@ -312,8 +309,8 @@ forge(const char *method, const char *uri, const char *length)
 	struct fastcgi_call honest = {.method = "GET", .uri = "/health"};
 	struct fastcgi_buffer forged = {0}, sent = {0};
 	struct fastcgi_answer first, second;
-	int fd = fastcgi_connect(api_socket(api));
 	char real_length[24];
+	int fd;
 	struct fastcgi_call outer = {.method = method,
 				     .uri = uri,
 				     .token = api_token(ROLE_WRITE),
@@ -326,6 +323,7 @@ forge(const char *method, const char *uri, const char *length)
 	outer.body = (const char *)forged.data;
 	outer.size = forged.size;
 	align_request(&sent, &outer);
+	fd = fastcgi_connect(api_socket(api));
 	fastcgi_send(fd, &sent);
 	fastcgi_read(fd, &first);
 	OK("the first one is answered", first.status >= 400);
@@ -433,7 +431,8 @@ survives_broken_records(void)
 	send_broken("parameters without a beginning", &cut, true);
 	fastcgi_buffer_free(&cut);
 	fastcgi_begin(&cut, 1, 1, false);
-	fastcgi_record(&cut, 1, FASTCGI_PARAMS, 1, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, 8);
+	fastcgi_record(&cut, 1, FASTCGI_PARAMS, 1,
+		       "\xff\xff\xff\xff\xff\xff\xff\xff", 8, 8);
 	fastcgi_record(&cut, 1, FASTCGI_PARAMS, 1, NULL, 0, 0);
 	send_broken("a name and a value of 2 GiB each", &cut, true);
 	fastcgi_buffer_free(&cut);

@@ -41,86 +41,87 @@ endpoint(const struct spec *spec, const char *id)
 	exit(1);
 }
 
+static const struct {
+	const char *why, *method, *path;
+	enum err code;
+	const char *id;    /* of the endpoint, or what is allowed */
+	const char *value; /* of the first path parameter */
+} path_rows[] = {
+    {"literal", "GET", "/health", ERR_OK, "health", NULL},
+    {"HEAD finds GET", "HEAD", "/health", ERR_OK, "health", NULL},
+    {"by method", "POST", "/api/v1/jobs", ERR_OK, "jobs_create", NULL},
+    {"a literal goes before a parameter", "GET", "/api/v1/jobs/status", ERR_OK,
+     "jobs_status", NULL},
+    {"a parameter", "GET", "/api/v1/jobs/abc", ERR_OK, "jobs_get", "abc"},
+    {"a parameter in the middle", "POST", "/api/v1/jobs/abc/retry", ERR_OK,
+     "jobs_retry", "abc"},
+    {"decoded", "GET", "/api/v1/network/dns/eth0%2e100", ERR_OK,
+     "network_dns_get", "eth0.100"},
+    {"a slash in a value stays a value", "GET", "/api/v1/network/dns/a%2Fb",
+     ERR_OK, "network_dns_get", "a/b"},
+    {"decoded once", "GET", "/api/v1/network/dns/%2565", ERR_OK,
+     "network_dns_get", "%65"},
+    {"a literal may be escaped too", "GET", "/%68ealth", ERR_OK, "health",
+     NULL},
+    {"plus is no blank in a path", "GET", "/api/v1/network/dns/a+b", ERR_OK,
+     "network_dns_get", "a+b"},
+    {"unknown", "GET", "/nothing", ERR_NOT_FOUND, NULL, NULL},
+    {"root", "GET", "/", ERR_NOT_FOUND, NULL, NULL},
+    {"empty", "GET", "", ERR_NOT_FOUND, NULL, NULL},
+    {"no slash", "GET", "health", ERR_NOT_FOUND, NULL, NULL},
+    {"case counts", "GET", "/Health", ERR_NOT_FOUND, NULL, NULL},
+    {"a final slash", "GET", "/health/", ERR_NOT_FOUND, NULL, NULL},
+    {"an empty parameter", "DELETE", "/api/v1/jobs/", ERR_NOT_FOUND, NULL,
+     NULL},
+    {"two slashes", "GET", "//health", ERR_NOT_FOUND, NULL, NULL},
+    {"too many segments", "GET", "/a/b/c/d/e/f/g/h/i/j", ERR_NOT_FOUND, NULL,
+     NULL},
+    {"a broken escape", "GET", "/api/v1/jobs/%4", ERR_INVALID, NULL, NULL},
+    {"not hexadecimal", "GET", "/api/v1/jobs/%zz", ERR_INVALID, NULL, NULL},
+    {"NUL", "GET", "/api/v1/jobs/a%00b", ERR_INVALID, NULL, NULL},
+    {"not UTF-8", "GET", "/api/v1/jobs/%ff", ERR_INVALID, NULL, NULL},
+    {"an over-long form of /", "GET", "/api/v1/jobs/%c0%af", ERR_INVALID, NULL,
+     NULL},
+    {"half a pair of UTF-16", "GET", "/api/v1/jobs/%ed%a0%80", ERR_INVALID,
+     NULL, NULL},
+    {"UTF-8", "GET", "/api/v1/jobs/%e2%82%ac", ERR_OK, "jobs_get",
+     "\xe2\x82\xac"},
+    {"other method", "DELETE", "/health", ERR_METHOD, "GET, HEAD, OPTIONS",
+     NULL},
+    {"several methods", "PATCH", "/api/v1/jobs", ERR_METHOD,
+     "GET, HEAD, POST, OPTIONS", NULL},
+    {"a literal hides the parameter's methods", "DELETE", "/api/v1/jobs/status",
+     ERR_METHOD, "GET, HEAD, OPTIONS", NULL},
+    {"OPTIONS", "OPTIONS", "/api/v1/network/dns", ERR_METHOD, "PUT, OPTIONS",
+     NULL},
+    {"a method of nobody", "get", "/health", ERR_METHOD, "GET, HEAD, OPTIONS",
+     NULL},
+};
+
 static void
 matches_paths(void)
 {
-	static const struct {
-		const char *why, *method, *path;
-		enum err code;
-		const char *id;    /* of the endpoint, or what is allowed */
-		const char *value; /* of the first path parameter */
-	} rows[] = {
-	    {"literal", "GET", "/health", ERR_OK, "health", NULL},
-	    {"HEAD finds GET", "HEAD", "/health", ERR_OK, "health", NULL},
-	    {"by method", "POST", "/api/v1/jobs", ERR_OK, "jobs_create", NULL},
-	    {"a literal goes before a parameter", "GET", "/api/v1/jobs/status",
-	     ERR_OK, "jobs_status", NULL},
-	    {"a parameter", "GET", "/api/v1/jobs/abc", ERR_OK, "jobs_get",
-	     "abc"},
-	    {"a parameter in the middle", "POST", "/api/v1/jobs/abc/retry",
-	     ERR_OK, "jobs_retry", "abc"},
-	    {"decoded", "GET", "/api/v1/network/dns/eth0%2e100", ERR_OK,
-	     "network_dns_get", "eth0.100"},
-	    {"a slash in a value stays a value", "GET",
-	     "/api/v1/network/dns/a%2Fb", ERR_OK, "network_dns_get", "a/b"},
-	    {"decoded once", "GET", "/api/v1/network/dns/%2565", ERR_OK,
-	     "network_dns_get", "%65"},
-	    {"a literal may be escaped too", "GET", "/%68ealth", ERR_OK,
-	     "health", NULL},
-	    {"plus is no blank in a path", "GET", "/api/v1/network/dns/a+b",
-	     ERR_OK, "network_dns_get", "a+b"},
-	    {"unknown", "GET", "/nothing", ERR_NOT_FOUND, NULL, NULL},
-	    {"root", "GET", "/", ERR_NOT_FOUND, NULL, NULL},
-	    {"empty", "GET", "", ERR_NOT_FOUND, NULL, NULL},
-	    {"no slash", "GET", "health", ERR_NOT_FOUND, NULL, NULL},
-	    {"case counts", "GET", "/Health", ERR_NOT_FOUND, NULL, NULL},
-	    {"a final slash", "GET", "/health/", ERR_NOT_FOUND, NULL, NULL},
-	    {"an empty parameter", "DELETE", "/api/v1/jobs/", ERR_NOT_FOUND,
-	     NULL, NULL},
-	    {"two slashes", "GET", "//health", ERR_NOT_FOUND, NULL, NULL},
-	    {"too many segments", "GET", "/a/b/c/d/e/f/g/h/i/j", ERR_NOT_FOUND,
-	     NULL, NULL},
-	    {"a broken escape", "GET", "/api/v1/jobs/%4", ERR_INVALID, NULL,
-	     NULL},
-	    {"not hexadecimal", "GET", "/api/v1/jobs/%zz", ERR_INVALID, NULL,
-	     NULL},
-	    {"NUL", "GET", "/api/v1/jobs/a%00b", ERR_INVALID, NULL, NULL},
-	    {"not UTF-8", "GET", "/api/v1/jobs/%ff", ERR_INVALID, NULL, NULL},
-	    {"an over-long form of /", "GET", "/api/v1/jobs/%c0%af",
-	     ERR_INVALID, NULL, NULL},
-	    {"half a pair of UTF-16", "GET", "/api/v1/jobs/%ed%a0%80",
-	     ERR_INVALID, NULL, NULL},
-	    {"UTF-8", "GET", "/api/v1/jobs/%e2%82%ac", ERR_OK, "jobs_get",
-	     "\xe2\x82\xac"},
-	    {"other method", "DELETE", "/health", ERR_METHOD,
-	     "GET, HEAD, OPTIONS", NULL},
-	    {"several methods", "PATCH", "/api/v1/jobs", ERR_METHOD,
-	     "GET, HEAD, POST, OPTIONS", NULL},
-	    {"a literal hides the parameter's methods", "DELETE",
-	     "/api/v1/jobs/status", ERR_METHOD, "GET, HEAD, OPTIONS", NULL},
-	    {"OPTIONS", "OPTIONS", "/api/v1/network/dns", ERR_METHOD,
-	     "PUT, OPTIONS", NULL},
-	    {"a method of nobody", "get", "/health", ERR_METHOD,
-	     "GET, HEAD, OPTIONS", NULL},
-	};
 	const struct spec *spec = load();
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (i = 0; i < sizeof(path_rows) / sizeof(*path_rows); i++) {
 		struct spec_match match = {0};
 		char allow[64] = "";
 
-		IS_INT(rows[i].why,
-		       spec_match(spec, rows[i].method, rows[i].path, &match,
-				  allow),
-		       rows[i].code);
+		IS_INT(path_rows[i].why,
+		       spec_match(spec, path_rows[i].method, path_rows[i].path,
+				  &match, allow),
+		       path_rows[i].code);
 		if (match.endpoint)
-			IS_TEXT(rows[i].why, match.endpoint->id, rows[i].id);
-		else if (rows[i].code == ERR_METHOD)
-			IS_TEXT(rows[i].why, allow, rows[i].id);
-		IS_INT(rows[i].why, match.value_count, rows[i].value != NULL);
-		if (rows[i].value)
-			IS_TEXT(rows[i].why, match.values[0], rows[i].value);
+			IS_TEXT(path_rows[i].why, match.endpoint->id,
+				path_rows[i].id);
+		else if (path_rows[i].code == ERR_METHOD)
+			IS_TEXT(path_rows[i].why, allow, path_rows[i].id);
+		IS_INT(path_rows[i].why, match.value_count,
+		       path_rows[i].value != NULL);
+		if (path_rows[i].value)
+			IS_TEXT(path_rows[i].why, match.values[0],
+				path_rows[i].value);
 	}
 	spec_free(spec);
 }

@@ -11,10 +11,10 @@
 #include "t/unit/unit.h"
 
 #define ID    "01900000-0000-7000-8000-000000000001"
-#define AT(s) (INT64_C(1790000000) * CLOCK_NS_PER_S + (s) * CLOCK_NS_PER_MS)
+#define AT(s) (INT64_C(1790000000) * CLOCK_NS_PER_S + (s)*CLOCK_NS_PER_MS)
 
 struct fact {
-	char kind; /* a acknowledged, s started, F failed event; c, f responses; C completed event; r retried */
+	char kind; /* events a, s, C, F, r; responses c, f */
 	const char *host;
 	int64_t ms;
 	const char *text; /* data as JSON, or an error */
@@ -32,9 +32,8 @@ struct row {
 static void
 put_event(struct index *index, const struct fact *fact, enum job_event what)
 {
-	struct event event = {.job_id = ID,
-			      .event = what,
-			      .unix_nano = AT(fact->ms)};
+	struct event event = {
+	    .job_id = ID, .event = what, .unix_nano = AT(fact->ms)};
 
 	snprintf(event.hostname, sizeof(event.hostname), "%s", fact->host);
 	if (what == JOB_EVENT_FAILED)
@@ -399,8 +398,8 @@ large_length(struct job_store *on, const struct index_view *view, bool fetch)
 	IS_INT("it is a good answer either way", outcome, VIEW_OK);
 	entry = json_array_get(json_object_get(json, "results"), 0);
 	if (json_object_get(entry, "large"))
-		length = (int)json_string_length(
-		    json_object_get(entry, "large"));
+		length =
+		    (int)json_string_length(json_object_get(entry, "large"));
 	json_decref(json);
 	return length;
 }

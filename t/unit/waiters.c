@@ -15,11 +15,12 @@
 #include "t/unit/unit.h"
 
 #define GUARD_MS 20000 /* a failure guard, not a limit */
-#define LONG_MS	 600000
+#define LONG_MS  600000
 
 /* ---- guests ---- */
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guests' members, finished */
+static pthread_mutex_t mutex =
+    PTHREAD_MUTEX_INITIALIZER; /* guests' members, finished */
 static pthread_cond_t told;
 static unsigned finished; /* in all */
 
@@ -129,8 +130,8 @@ wakes_when_the_job_is_complete(void)
 	IS_INT("one job is complete", await(1), 1);
 	IS_INT("it is the second", guests[1].times, 1);
 	IS_TEXT("because of that", wake_text(guests[1].why), "complete");
-	IS_INT("a change that completes nothing wakes nobody",
-	       guests[0].times, 0);
+	IS_INT("a change that completes nothing wakes nobody", guests[0].times,
+	       0);
 	waiters_free(waiters);
 	IS_INT("the other is finished at the end", guests[0].times, 1);
 	IS_TEXT("by the drain", wake_text(guests[0].why), "drain");
@@ -268,9 +269,9 @@ many_wait_for_one_job(void)
 
 /* ---- all at the same time ---- */
 
-#define PARKERS	    4
+#define PARKERS     4
 #define PARK_ROUNDS 400
-#define CROWD	    (PARKERS * PARK_ROUNDS)
+#define CROWD       (PARKERS * PARK_ROUNDS)
 
 static struct guest crowd[CROWD + 1];
 static atomic_uint parked_count;

@@ -214,18 +214,17 @@ look(struct libmnt_fs *fs, void *arg)
 	return walk_up(target, root, hierarchy, search->info);
 }
 
-static enum err
-smallest_limit(const struct cgroup_paths *paths, uint64_t *octets,
-	       struct err_info *info)
+enum err
+cgroup_find_limit(const struct cgroup_paths *paths, struct libmnt_table *table,
+		  uint64_t *octets, struct err_info *info)
 {
 	struct hierarchy hierarchies[] = {
 	    {"cgroup2", NULL, "memory.max", paths->unified, UINT64_MAX},
 	    {"cgroup", "memory", "memory.limit_in_bytes", paths->memory,
 	     UINT64_MAX},
 	};
-	struct libmnt_table *table = NULL;
 	uint64_t smallest = UINT64_MAX;
-	enum err err = mounts_read(&table, info);
+	enum err err = ERR_OK;
 	size_t i;
 
 	for (i = 0; i < 2 && !err; i++) {
@@ -236,16 +235,33 @@ smallest_limit(const struct cgroup_paths *paths, uint64_t *octets,
 		if (hierarchies[i].smallest < smallest)
 			smallest = hierarchies[i].smallest;
 	}
-	mnt_unref_table(table);
 	if (!err)
 		*octets = smallest;
+	return err;
+}
+
+static enum err
+parse_and_find(const char *text, size_t size, uint64_t *octets,
+	       struct err_info *info)
+{
+	struct cgroup_paths *paths = malloc(sizeof(*paths));
+	struct libmnt_table *table = NULL;
+	enum err err;
+
+	if (!paths)
+		return err_set(info, ERR_NO_MEMORY, "malloc: no memory");
+	cgroup_parse(text, size, paths);
+	err = mounts_read(&table, info);
+	if (!err)
+		err = cgroup_find_limit(paths, table, octets, info);
+	mnt_unref_table(table);
+	free(paths);
 	return err;
 }
 
 enum err
 cgroup_memory_limit(uint64_t *octets, struct err_info *info)
 {
-	struct cgroup_paths *paths = NULL;
 	char *text = NULL;
 	size_t size = 0;
 	enum err err;
@@ -255,16 +271,8 @@ cgroup_memory_limit(uint64_t *octets, struct err_info *info)
 		*octets = UINT64_MAX;
 		return ERR_OK;
 	}
-	if (err)
-		return err;
-	paths = malloc(sizeof(*paths));
-	if (paths) {
-		cgroup_parse(text, size, paths);
-		err = smallest_limit(paths, octets, info);
-	} else {
-		err = err_set(info, ERR_NO_MEMORY, "malloc: no memory");
-	}
-	free(paths);
+	if (!err)
+		err = parse_and_find(text, size, octets, info);
 	free(text);
 	return err;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/error.h"
+#include "worker/providers/mounts.h"
 
 struct cgroup_paths {
 	char unified[PATH_MAX]; /* version 2, "" none */
@@ -28,11 +29,17 @@ enum err cgroup_parse_limit(const char *text, size_t size, uint64_t *octets,
 			    struct err_info *info);
 
 /*
- * The smallest limit from this process's group up to the highest one that it
- * can see, UINT64_MAX where there is none.  The process's own group is left out
- * if it is a systemd service: what the unit grants to the worker says nothing
- * about the host or container that it runs in.
+ * The smallest limit from the group of `paths` up to the root of its mount in
+ * `table`, UINT64_MAX where there is none.  A group that is a systemd service is
+ * passed over at the lowest level: what a unit grants to the worker says nothing
+ * about the host or container that it runs in.  ERR_IO and ERR_FORBIDDEN name
+ * the file that could not be read.
  */
+enum err cgroup_find_limit(const struct cgroup_paths *paths,
+			   struct libmnt_table *table, uint64_t *octets,
+			   struct err_info *info);
+
+/* The same of this process. */
 enum err cgroup_memory_limit(uint64_t *octets, struct err_info *info);
 
 #endif

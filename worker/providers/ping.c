@@ -383,12 +383,13 @@ rtt_text(const struct ping_statistics *statistics, int64_t ns)
 static json_t *
 loss(const struct ping_statistics *statistics)
 {
+	unsigned sent = statistics->sent ? statistics->sent : 1;
 	unsigned lost = statistics->sent - statistics->received;
+	unsigned hundredths = (lost * 10000 + sent / 2) / sent;
 
-	if (lost * 100 % statistics->sent == 0)
-		return json_integer(lost * 100 / statistics->sent);
-	return json_real((lost * 10000 + statistics->sent / 2) /
-			 statistics->sent / 100.0);
+	if (hundredths % 100 == 0)
+		return json_integer(hundredths / 100);
+	return json_real(hundredths / 100.0);
 }
 
 static enum err
