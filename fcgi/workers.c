@@ -254,10 +254,12 @@ meant(const struct target *target, const struct member *member)
 	return matches;
 }
 
+/* One that does not listen yet, or no more, would be waited for in vain. */
 static bool
 alive(const struct member *member, int64_t now_ms)
 {
-	return !member->gone && member->until_ms > now_ms;
+	return !member->gone && member->heartbeat.listening &&
+	       member->until_ms > now_ms;
 }
 
 enum err

@@ -134,6 +134,7 @@ struct heartbeat {
 	char os[128];
 	json_t *labels;    /* object of strings; owned */
 	json_t *providers; /* object domain -> name of what was chosen; owned */
+	bool listening;    /* all its consumers exist: jobs reach it */
 	int64_t started_ns;
 	int64_t seen_ns;
 	int64_t running;   /* jobs now */

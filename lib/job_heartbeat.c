@@ -21,6 +21,8 @@ is_labels(json_t *labels)
 	return true;
 }
 
+static const char *const states[] = {"starting", "listening", NULL};
+
 static const struct document_field fields[] = {
     {"hostname", DOCUMENT_TEXT, DOCUMENT_SIZED(struct heartbeat, hostname),
      .check = document_is_host, .expected = "a host name in lower case"},
@@ -30,6 +32,8 @@ static const struct document_field fields[] = {
      .flags = DOCUMENT_REPAIR},
     {"os", DOCUMENT_TEXT, DOCUMENT_SIZED(struct heartbeat, os),
      .flags = DOCUMENT_REPAIR},
+    {"state", DOCUMENT_WORD, DOCUMENT_SIZED(struct heartbeat, listening),
+     .words = states},
     {"labels", DOCUMENT_OBJECT, DOCUMENT_AT(struct heartbeat, labels),
      .check_object = is_labels,
      .expected = "labels of letters, digits, _ and -"},

@@ -20,6 +20,7 @@
 
 #include "lib/jetstream.h"
 #include "lib/log.h"
+#include "worker/registry.h"
 #include "worker/runner.h"
 
 #define NAME_SIZE       256
@@ -71,7 +72,8 @@ struct consumers {
 	struct broker_subscription *subscription;
 	pthread_t thread;
 	bool thread_runs;
-	uint64_t reconnects;  /* of the thread */
+	uint64_t reconnects; /* of the thread */
+	bool told; /* of the thread: the registry knows that we listen */
 	pthread_mutex_t lock; /* all below */
 	size_t count;
 	struct consumer *items; /* fixed: name, filter, lane, shared, pace */
@@ -391,6 +393,26 @@ stopping(struct consumers *consumers)
 	return is;
 }
 
+/* What is published from now on reaches us; before, nobody should wait for us. */
+static void
+tell(struct consumers *consumers)
+{
+	bool complete = true;
+	size_t i;
+
+	if (consumers->told || !consumers->worker->registry)
+		return;
+	pthread_mutex_lock(&consumers->lock);
+	for (i = 0; i < consumers->count; i++)
+		complete =
+		    complete && consumers->items[i].state != STATE_MISSING;
+	pthread_mutex_unlock(&consumers->lock);
+	if (!complete)
+		return;
+	consumers->told = true;
+	registry_listening(consumers->worker->registry, true);
+}
+
 static void *
 consumers_main(void *arg)
 {
@@ -407,6 +429,7 @@ consumers_main(void *arg)
 		hand_back(consumers);
 		for (i = 0; up && i < consumers->count; i++)
 			attend(consumers, i, clock_mono_ms());
+		tell(consumers);
 		poll(&wait, 1,
 		     up ? next_due(consumers, clock_mono_ms())
 			: JETSTREAM_TIMEOUT_MS);
@@ -596,6 +619,9 @@ consumers_stop(struct consumers *consumers)
 	if (consumers->thread_runs)
 		pthread_join(consumers->thread, NULL);
 	consumers->thread_runs = false;
+	if (consumers->told)
+		registry_listening(consumers->worker->registry, false);
+	consumers->told = false;
 }
 
 void

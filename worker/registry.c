@@ -16,15 +16,29 @@ struct registry {
 	uint64_t sequence; /* of our last entry; of the thread */
 	pthread_t thread;
 	bool thread_runs;
-	pthread_mutex_t lock; /* stopping */
+	pthread_mutex_t lock; /* stopping, listening, changed */
 	pthread_cond_t wake;
 	bool stopping;
+	bool listening;
+	bool changed; /* `listening` is not in the entry yet */
 };
 
 static int64_t
 ttl_ms(const struct worker *worker)
 {
 	return REGISTRY_TTL_BEATS * worker->config->job.worker.heartbeat_ms;
+}
+
+static bool
+take_listening(struct registry *registry)
+{
+	bool listening;
+
+	pthread_mutex_lock(&registry->lock);
+	listening = registry->listening;
+	registry->changed = false;
+	pthread_mutex_unlock(&registry->lock);
+	return listening;
 }
 
 static enum err
@@ -34,6 +48,7 @@ write_entry(struct registry *registry, uint64_t previous, struct err_info *info)
 	struct heartbeat heartbeat = {
 	    .labels = json_incref(w->labels),
 	    .providers = provider_choices(),
+	    .listening = take_listening(registry),
 	    .started_ns = w->started_ns,
 	    .seen_ns = clock_wall_ns(),
 	    .running = atomic_load(&w->running),
@@ -58,7 +73,7 @@ write_entry(struct registry *registry, uint64_t previous, struct err_info *info)
 	return err;
 }
 
-/* Waits; true: we are to stop. */
+/* Waits, less long when there is something to tell; true: we are to stop. */
 static bool
 pause_ms(struct registry *registry, int64_t ms)
 {
@@ -67,7 +82,7 @@ pause_ms(struct registry *registry, int64_t ms)
 	int rc = 0;
 
 	pthread_mutex_lock(&registry->lock);
-	while (!registry->stopping && rc == 0)
+	while (!registry->stopping && !registry->changed && rc == 0)
 		rc = pthread_cond_timedwait(&registry->wake, &registry->lock,
 					    &until);
 	stopping = registry->stopping;
@@ -254,6 +269,17 @@ registry_new(struct worker *worker, struct registry **registry,
 	else
 		registry_free(r);
 	return err;
+}
+
+void
+registry_listening(struct registry *registry, bool listening)
+{
+	pthread_mutex_lock(&registry->lock);
+	registry->changed =
+	    registry->changed || registry->listening != listening;
+	registry->listening = listening;
+	pthread_cond_broadcast(&registry->wake);
+	pthread_mutex_unlock(&registry->lock);
 }
 
 void

@@ -25,6 +25,12 @@ struct registry;
 enum err registry_new(struct worker *worker, struct registry **registry,
 		      struct err_info *info);
 
+/*
+ * Tells the registry at once whether jobs reach this worker: only then is it
+ * expected to answer.  False after registry_new.  From every thread.
+ */
+void registry_listening(struct registry *registry, bool listening);
+
 /* Ends the heartbeat and, if the name is still ours, removes the entry. */
 void registry_stop(struct registry *registry);
 

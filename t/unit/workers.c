@@ -22,10 +22,11 @@ fresh(void)
 }
 
 static enum err
-beat(struct workers *workers, const char *host, const char *group,
-     uint64_t revision, int64_t now_ms)
+beat_as(struct workers *workers, const char *host, const char *group,
+	uint64_t revision, int64_t now_ms, bool listening)
 {
-	struct heartbeat heartbeat = {.running = (int64_t)revision};
+	struct heartbeat heartbeat = {.running = (int64_t)revision,
+				      .listening = listening};
 	enum err err;
 
 	snprintf(heartbeat.hostname, sizeof(heartbeat.hostname), "%s", host);
@@ -34,6 +35,13 @@ beat(struct workers *workers, const char *host, const char *group,
 	err = workers_put(workers, &heartbeat, revision, now_ms);
 	heartbeat_release(&heartbeat);
 	return err;
+}
+
+static enum err
+beat(struct workers *workers, const char *host, const char *group,
+     uint64_t revision, int64_t now_ms)
+{
+	return beat_as(workers, host, group, revision, now_ms, true);
 }
 
 /* "web-01 web-02", and how many live. */
@@ -113,6 +121,24 @@ forgets_silent_workers(void)
 }
 
 static void
+waits_for_nobody_who_does_not_listen(void)
+{
+	struct workers *workers = fresh();
+	char names[256];
+
+	beat(workers, "web-01", NULL, 1, 0);
+	beat_as(workers, "web-02", NULL, 2, 0, false);
+	IS_INT("one starts", expected(workers, "_all", 0, names), 1);
+	IS_TEXT("the other listens", names, "web-01");
+	beat_as(workers, "web-02", NULL, 3, 1, true);
+	IS_INT("now both listen", expected(workers, "_all", 1, names), 2);
+	beat_as(workers, "web-01", NULL, 4, 2, false);
+	IS_INT("one is about to stop", expected(workers, "_all", 2, names), 1);
+	IS_TEXT("the other stays", names, "web-02");
+	workers_free(workers);
+}
+
+static void
 keeps_many_in_order(void)
 {
 	struct workers *workers = fresh();
@@ -141,6 +167,8 @@ keeps_many_in_order(void)
 const struct unit_case unit_cases[] = {
     {"knows whom a target means", knows_whom_a_target_means},
     {"forgets silent workers", forgets_silent_workers},
+    {"waits for nobody who does not listen",
+     waits_for_nobody_who_does_not_listen},
     {"keeps many in order", keeps_many_in_order},
     {NULL, NULL},
 };
