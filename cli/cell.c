@@ -14,7 +14,8 @@
 static void
 write_compact(FILE *out, const json_t *value)
 {
-	char *text = json_dumps(value, JSON_ENCODE_ANY);
+	char *text =
+	    json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
 	terminal_print(out, text ? text : "?");
 	free(text);

@@ -81,7 +81,8 @@ collection_of(const json_t *job)
 static void
 print_json(FILE *out, const json_t *value)
 {
-	char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY |
+					   JSON_REAL_PRECISION(15));
 	char *line = text;
 
 	while (line) {

@@ -29,11 +29,15 @@ const struct command command_local[] = {
      settings_check},
     {"config dump", "", "print all settings, secrets masked", "",
      settings_dump},
-    {"nginx config", "[--standalone --dir DIR]",
+    {"nginx config", "[--standalone --dir DIR | --snippet http|server]",
      "print the nginx site for osapi.yaml",
      "Example:\n  osapi nginx config >/etc/nginx/sites-enabled/osapi\n"
      "With --standalone it is the whole configuration of an nginx in the\n"
-     "foreground that writes below DIR only.\n",
+     "foreground that writes below DIR only.\n"
+     "For a site that is there already:\n"
+     "  osapi nginx config --snippet http >/etc/nginx/conf.d/osapi.conf\n"
+     "  osapi nginx config --snippet server >/etc/nginx/snippets/osapi.conf\n"
+     "and in its server block: include snippets/osapi.conf;\n",
      nginx_config},
     {"api server start", "", "run osapi-fcgi", "", program_api_start},
     {"job worker start", "", "run osapi-worker", "", program_worker_start},

@@ -1,14 +1,17 @@
 /*
  * cli/nginx.c: `nginx config`.  The template is embedded at build time; its
- * @words@ are replaced by the rows of a table.
+ * @words@ are replaced by the rows of one table, its blocks from @if NAME@ to
+ * @end@ are kept or left out by the rows of another.
  */
 #include "cli/nginx.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,6 +20,9 @@
 
 #define ACCESS_LOG      "/var/log/nginx/osapi.access.log"
 #define CONNECTIONS_MAX 8192
+#define HTTP_PORT       80
+#define HTTPS_PORT      443
+#define WORD_SIZE       32
 
 extern const char site[]; /* nginx/osapi.conf.in */
 extern const size_t site_size;
@@ -32,52 +38,136 @@ quotable(const char *text)
 	return true;
 }
 
+static bool
+has_tls(const struct nginx_plan *plan)
+{
+	return *plan->config->api.server.tls.certificate != '\0';
+}
+
+/* Who types a host's name into a browser means port 80. */
+static bool
+has_redirect(const struct nginx_plan *plan)
+{
+	return has_tls(plan) && plan->part == NGINX_SITE &&
+	       plan->config->api.server.port == HTTPS_PORT;
+}
+
+static bool
+has_cors(const struct nginx_plan *plan)
+{
+	return plan->config->api.server.security.cors.allow_origins.count > 0;
+}
+
+static bool
+is_site(const struct nginx_plan *plan)
+{
+	return plan->part == NGINX_SITE;
+}
+
+static bool
+is_snippet(const struct nginx_plan *plan)
+{
+	return plan->part == NGINX_SERVER;
+}
+
+static bool
+has_http(const struct nginx_plan *plan)
+{
+	return plan->part != NGINX_SERVER;
+}
+
+static bool
+has_locations(const struct nginx_plan *plan)
+{
+	return plan->part != NGINX_HTTP;
+}
+
+/* What stands behind an "if" in the template. */
+static const struct {
+	const char *name;
+	bool (*holds)(const struct nginx_plan *plan);
+} conditions[] = {
+    {"cors", has_cors},
+    {"http", has_http},
+    {"locations", has_locations},
+    {"redirect", has_redirect},
+    {"site", is_site},
+    {"snippet", is_snippet},
+    {"tls", has_tls},
+};
+
+static void
+listen_on(const struct nginx_plan *plan, int64_t port, const char *more,
+	  FILE *out)
+{
+	const char *address = plan->dir ? "127.0.0.1:" : "";
+
+	fprintf(out, "\tlisten %s%" PRId64 "%s;\n", address, port, more);
+	/* where IPv6 is off, nginx does not start with such a line */
+	if (!plan->dir && access("/proc/net/if_inet6", R_OK) == 0)
+		fprintf(out, "\tlisten [::]:%" PRId64 "%s;\n", port, more);
+}
+
 static void
 write_listen(const struct nginx_plan *plan, FILE *out)
 {
-	const struct config *c = plan->config;
-	bool tls = *c->api.server.tls.certificate != '\0';
-	const char *end = tls ? " ssl http2 backlog=4096" : " backlog=4096";
-
-	if (plan->dir)
-		fprintf(out, "\tlisten 127.0.0.1:%" PRId64 "%s;\n",
-			c->api.server.port, end);
-	else
-		fprintf(out, "\tlisten %" PRId64 "%s;\n", c->api.server.port,
-			end);
-	/* where IPv6 is off, nginx does not start with such a line */
-	if (!plan->dir && access("/proc/net/if_inet6", R_OK) == 0)
-		fprintf(out, "\tlisten [::]:%" PRId64 "%s;\n",
-			c->api.server.port, end);
-	if (tls)
-		fprintf(out,
-			"\tssl_certificate \"%s\";\n"
-			"\tssl_certificate_key \"%s\";\n"
-			"\tssl_protocols TLSv1.2 TLSv1.3;\n"
-			"\tssl_session_cache shared:osapi:4m;\n",
-			c->api.server.tls.certificate, c->api.server.tls.key);
+	listen_on(plan, plan->config->api.server.port,
+		  has_tls(plan) ? " ssl http2 backlog=4096" : " backlog=4096",
+		  out);
 }
 
+static void
+write_listen_plain(const struct nginx_plan *plan, FILE *out)
+{
+	listen_on(plan, HTTP_PORT, "", out);
+}
+
+/* Where a client is sent that speaks plain HTTP to the port of HTTPS. */
+static void
+write_https(const struct nginx_plan *plan, FILE *out)
+{
+	fprintf(out, "https://$host%s$request_uri",
+		plan->config->api.server.port == HTTPS_PORT ? ""
+							    : ":$server_port");
+}
+
+/* A browser sends scheme and host in lower case, and nginx takes each key of
+ * a map once. */
 static void
 write_origins(const struct nginx_plan *plan, FILE *out)
 {
 	const struct config_list *list =
 	    &plan->config->api.server.security.cors.allow_origins;
 	size_t i;
+	size_t k;
+	const char *p;
 
-	for (i = 0; i < list->count; i++)
-		if (strcmp(list->items[i], "*") == 0)
+	for (i = 0; i < list->count; i++) {
+		for (k = 0; k < i; k++)
+			if (strcasecmp(list->items[k], list->items[i]) == 0)
+				break;
+		if (k < i)
+			continue;
+		if (strcmp(list->items[i], "*") == 0) {
 			fputs("\t\"~.\" \"*\";\n", out);
-		else
-			fprintf(out, "\t\"%s\" \"%s\";\n", list->items[i],
-				list->items[i]);
+			continue;
+		}
+		fprintf(out, "\t\"%s\" \"", list->items[i]);
+		for (p = list->items[i]; *p; p++)
+			putc(tolower((unsigned char)*p), out);
+		fputs("\";\n", out);
+	}
 }
 
 static void
-write_vary(const struct nginx_plan *plan, FILE *out)
+write_proxies(const struct nginx_plan *plan, FILE *out)
 {
-	if (plan->config->api.server.security.cors.allow_origins.count > 0)
-		fputs("\t\tadd_header Vary Origin always;\n", out);
+	const struct config_list *list =
+	    &plan->config->api.server.trusted_proxies;
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		fprintf(out, "\tset_real_ip_from %s;\n", list->items[i]);
 }
 
 static void
@@ -90,6 +180,18 @@ static void
 write_socket(const struct nginx_plan *plan, FILE *out)
 {
 	fprintf(out, "\"unix:%s\"", plan->config->api.server.fcgi.socket);
+}
+
+static void
+write_certificate(const struct nginx_plan *plan, FILE *out)
+{
+	fprintf(out, "\"%s\"", plan->config->api.server.tls.certificate);
+}
+
+static void
+write_key(const struct nginx_plan *plan, FILE *out)
+{
+	fprintf(out, "\"%s\"", plan->config->api.server.tls.key);
 }
 
 /* Within a regular expression, of which only "." is in such a path. */
@@ -105,57 +207,102 @@ write_metrics(const struct nginx_plan *plan, FILE *out)
 	}
 }
 
+static void
+write_metrics_path(const struct nginx_plan *plan, FILE *out)
+{
+	fputs(plan->config->telemetry.metrics.path, out);
+}
+
 static const struct {
-	const char *word;
+	const char *name;
 	void (*write)(const struct nginx_plan *plan, FILE *out);
 } words[] = {
-    {"listen", write_listen}, {"origins", write_origins},
-    {"vary", write_vary},     {"access_log", write_access_log},
-    {"socket", write_socket}, {"metrics", write_metrics},
+    {"access_log", write_access_log}, {"certificate", write_certificate},
+    {"https", write_https},           {"key", write_key},
+    {"listen", write_listen},         {"listen_plain", write_listen_plain},
+    {"metrics", write_metrics},       {"metrics_path", write_metrics_path},
+    {"origins", write_origins},       {"proxies", write_proxies},
+    {"socket", write_socket},
 };
 
-/* The octets between this "@" and the next, if they are a known word: its
- * index, else -1. */
-static int
-word_at(const char *at, const char *end)
+/* The template on its way into a configuration. */
+struct rendering {
+	const struct nginx_plan *plan;
+	FILE *out;
+	unsigned depth; /* blocks that are open */
+	unsigned off;   /* the outermost that is left out, from 1; 0: none */
+};
+
+/* "if NAME" and "end"; false: neither. */
+static bool
+take_block(struct rendering *r, const char *word)
 {
-	size_t length;
+	size_t i;
+
+	if (strcmp(word, "end") == 0 && r->depth > 0) {
+		if (r->off == r->depth)
+			r->off = 0;
+		r->depth--;
+		return true;
+	}
+	if (strncmp(word, "if ", 3) != 0)
+		return false;
+	for (i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+		if (strcmp(conditions[i].name, word + 3) != 0)
+			continue;
+		r->depth++;
+		if (!r->off && !conditions[i].holds(r->plan))
+			r->off = r->depth;
+		return true;
+	}
+	return false;
+}
+
+static bool
+take_word(struct rendering *r, const char *word)
+{
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		length = strlen(words[i].word);
-		if ((size_t)(end - at) >= length + 2 &&
-		    memcmp(at + 1, words[i].word, length) == 0 &&
-		    at[length + 1] == '@')
-			return (int)i;
+		if (strcmp(words[i].name, word) != 0)
+			continue;
+		if (!r->off)
+			words[i].write(r->plan, r->out);
+		return true;
 	}
-	return -1;
+	return take_block(r, word);
 }
 
 static enum err
 render_site(const struct nginx_plan *plan, FILE *out, struct err_info *info)
 {
+	struct rendering r = {.plan = plan, .out = out};
 	const char *at = site;
 	const char *end = site + site_size;
 	const char *next;
-	int i;
+	const char *close;
+	char word[WORD_SIZE];
 
 	while ((next = memchr(at, '@', (size_t)(end - at)))) {
-		fwrite(at, 1, (size_t)(next - at), out);
-		i = word_at(next, end);
-		if (i < 0)
+		if (!r.off)
+			fwrite(at, 1, (size_t)(next - at), out);
+		close = memchr(next + 1, '@', (size_t)(end - next - 1));
+		snprintf(word, sizeof(word), "%.*s",
+			 close ? (int)(close - next - 1) : 0, next + 1);
+		if (!take_word(&r, word))
 			return err_set(info, ERR_INTERNAL,
 				       "the nginx template has an unknown "
-				       "word: %.20s",
-				       next);
-		words[i].write(plan, out);
-		at = next + strlen(words[i].word) + 2;
+				       "word: %s",
+				       word);
+		at = close + 1;
 		/* a word alone on its line stands for whole lines */
 		if (next == site || next[-1] == '\n')
 			at += at < end && *at == '\n';
 	}
 	fwrite(at, 1, (size_t)(end - at), out);
-	return ERR_OK;
+	return r.depth == 0 ? ERR_OK
+			    : err_set(info, ERR_INTERNAL,
+				      "the nginx template has an open block");
 }
 
 /* What a nginx of its own needs around the site. */
@@ -239,13 +386,28 @@ standalone(const char *dir, char path[static PATH_MAX],
 	return ERR_OK;
 }
 
+/* --snippet http|server; absent: the whole site. */
+static bool
+part_parse(const char *text, enum nginx_part *part)
+{
+	static const char *const names[] = {
+	    [NGINX_HTTP] = "http", [NGINX_SERVER] = "server"};
+
+	for (enum nginx_part i = NGINX_HTTP; text && i <= NGINX_SERVER; i++)
+		if (strcmp(names[i], text) == 0)
+			*part = i;
+	return !text || *part != NGINX_SITE;
+}
+
 int
 nginx_config(const struct cli *cli, int argc, char **argv)
 {
 	bool alone = false;
 	const char *dir = NULL;
+	const char *part = NULL;
 	const struct flag flags[] = {{"--standalone", NULL, &alone},
 				     {"--dir", &dir, NULL},
+				     {"--snippet", &part, NULL},
 				     {NULL, NULL, NULL}};
 	struct nginx_plan plan = {.access_log = ACCESS_LOG};
 	struct config *config = NULL;
@@ -256,10 +418,11 @@ nginx_config(const struct cli *cli, int argc, char **argv)
 
 	if (!flags_take(flags, argc, argv, &argc))
 		return err_exit(ERR_INVALID);
-	if (argc > 0 || alone != (dir != NULL))
+	if (argc > 0 || alone != (dir != NULL) || (alone && part) ||
+	    !part_parse(part, &plan.part))
 		return command_fail(ERR_INVALID,
 				    "usage: osapi nginx config [--standalone "
-				    "--dir DIR]");
+				    "--dir DIR | --snippet http|server]");
 	code =
 	    config_load(cli->config_path, CONFIG_SERVER, NULL, &config, &info);
 	if (code == ERR_OK && alone) {

@@ -126,7 +126,7 @@ token_validate(const struct cli *cli, int argc, char **argv)
 {
 	struct config *config = NULL;
 	struct err_info info = {""};
-	struct token token;
+	struct token token = {.role = ROLE_NONE};
 	const char *key;
 	char *text;
 	enum err code;

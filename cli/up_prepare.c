@@ -7,6 +7,7 @@
  */
 #include "cli/up.h"
 
+#include <assert.h>
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -216,7 +217,7 @@ check_port(int port, struct err_info *info)
 static int
 free_port(void)
 {
-	struct sockaddr_in address;
+	struct sockaddr_in address = {.sin_port = 0};
 	socklen_t size = sizeof(address);
 	int fd = bind_port(0);
 	int port = 0;
@@ -356,6 +357,7 @@ choose_places(struct up *up, struct err_info *info)
 
 	if (code != ERR_OK)
 		return code;
+	assert(up->config);
 	port = (int)up->config->api.server.port;
 	code = check_port(port, info);
 	if (code != ERR_OK)

@@ -229,8 +229,8 @@ handle(struct dead_letters *d, natsMsg *message,
        const struct jetstream_meta *meta, uint64_t *handled,
        struct err_info *info)
 {
-	struct advisory advisory;
-	char id[UUID_SIZE];
+	struct advisory advisory = {.sequence = 0};
+	char id[UUID_SIZE] = "";
 	enum err err = read_advisory(message, &advisory, info);
 
 	if (err == ERR_OK)

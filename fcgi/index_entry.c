@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/json.h"
 #include "lib/log.h"
 #include "lib/subject.h"
 
@@ -63,8 +64,7 @@ inline_text(const json_t *value, size_t around, size_t rest,
 
 	if (!value || around > INDEX_INLINE + rest)
 		return NULL;
-	size = json_dumpb(value, buf, INDEX_INLINE,
-			  JSON_COMPACT | JSON_ENCODE_ANY);
+	size = json_dumpb(value, buf, INDEX_INLINE, JSON_TEXT_FLAGS);
 	if (size == 0 || size > INDEX_INLINE)
 		return NULL;
 	buf[size] = '\0';

@@ -102,7 +102,7 @@ struct entry {
 };
 
 /* Ends the process when `memory` is NULL; returns it. */
-void *entry_must(void *memory);
+void *entry_must(void *memory) __attribute__((returns_nonnull));
 
 /* Frees what an entry owns and itself. */
 void entry_free(struct entry *entry);

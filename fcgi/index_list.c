@@ -76,7 +76,7 @@ insert_chunk(struct index_list *list, size_t at)
 	memmove(chunk + 1, chunk, (list->chunk_count - at) * sizeof(*chunk));
 	list->chunk_count++;
 	*chunk = (struct index_chunk){
-	    .items = entry_must(calloc(INDEX_CHUNK, sizeof(*chunk->items)))};
+	    .items = entry_must(calloc(INDEX_CHUNK, sizeof(struct entry *)))};
 	return chunk;
 }
 
@@ -100,7 +100,7 @@ split(struct index_list *list, size_t at)
 	lower->count = INDEX_CHUNK / 2;
 	upper->count = INDEX_CHUNK - lower->count;
 	memcpy(upper->items, lower->items + lower->count,
-	       upper->count * sizeof(*upper->items));
+	       upper->count * sizeof(struct entry *));
 	upper->first = upper->items[0]->key;
 }
 
@@ -133,6 +133,7 @@ index_list_add(struct index_list *list, struct entry *entry)
 	if (list->chunks[at].count == INDEX_CHUNK)
 		make_room(list, &at, &position);
 	chunk = list->chunks + at;
+	assert(chunk->items);
 	memmove(chunk->items + position + 1, chunk->items + position,
 		(chunk->count - position) * sizeof(struct entry *));
 	chunk->items[position] = entry;
@@ -152,7 +153,7 @@ join(struct index_list *list, size_t at)
 	    chunk[0].count + chunk[1].count > INDEX_CHUNK / 2)
 		return;
 	memcpy(chunk[0].items + chunk[0].count, chunk[1].items,
-	       chunk[1].count * sizeof(*chunk->items));
+	       chunk[1].count * sizeof(struct entry *));
 	chunk[0].count += chunk[1].count;
 	remove_chunk(list, at + 1);
 }
@@ -169,7 +170,7 @@ index_list_remove(struct index_list *list, const struct entry *entry)
 	assert(position < chunk->count && chunk->items[position] == entry);
 	chunk->count--;
 	memmove(chunk->items + position, chunk->items + position + 1,
-		(chunk->count - position) * sizeof(*chunk->items));
+		(chunk->count - position) * sizeof(struct entry *));
 	list->count--;
 	if (chunk->count == 0) {
 		remove_chunk(list, at);

@@ -4,8 +4,12 @@
  * An entry of the table belongs to the set as long as its state is not
  * NOT_OURS.  EPOLLONESHOT gives each event to one thread, the number of
  * the entry's last registration tells stale events, the mutex guards the
- * table.  Entries that are too old are closed by whichever thread wakes up
+ * table.  One thread at a time waits for events (it has the turn) and hands the
+ * turn on before it serves, so a connection wakes one thread and not all of
+ * them.  Entries that are too old are closed by whichever thread wakes up
  * first.
+ *
+ * Lock order: turn, mutex.
  */
 #include "fcgi/intake.h"
 
@@ -50,6 +54,7 @@ struct intake {
 	_Atomic bool stopped;
 	_Atomic int64_t swept_ms;
 	_Atomic int64_t warned_ms;
+	pthread_mutex_t turn;      /* to wait for events */
 	pthread_mutex_t mutex;     /* of what follows */
 	size_t count[STATE_COUNT]; /* entries in each state */
 	int top;                   /* highest descriptor ever in the table */
@@ -81,6 +86,7 @@ intake_new(int listen_fd, struct intake **intake, struct err_info *info)
 	in->entries = calloc(INTAKE_FDS_MAX, sizeof(*in->entries));
 	in->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	in->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&in->turn, NULL);
 	pthread_mutex_init(&in->mutex, NULL);
 	if (!in->entries || in->epoll_fd < 0 || in->stop_fd < 0 ||
 	    !watch(in, in->stop_fd, EPOLLIN, tag_of(in->stop_fd, 0)) ||
@@ -109,6 +115,7 @@ intake_free(struct intake *in)
 	if (in->stop_fd >= 0)
 		close(in->stop_fd);
 	pthread_mutex_destroy(&in->mutex);
+	pthread_mutex_destroy(&in->turn);
 	free(in->entries);
 	free(in);
 }
@@ -252,9 +259,10 @@ pause_accepting(struct intake *in, int error)
 	poll(&pfd, 1, PAUSE_MS);
 }
 
-/* Accepts one connection: itself when it can be read already, else -1. */
+/* Accepts one connection: itself when it can be read already, else -1; *error
+ * tells that the system has no room for another one. */
 static int
-accept_one(struct intake *in)
+accept_one(struct intake *in, int *error)
 {
 	static const struct timeval limit = {.tv_sec = INTAKE_IO_MS / 1000};
 	char octet;
@@ -265,12 +273,12 @@ accept_one(struct intake *in)
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM)
-			pause_accepting(in, errno);
+			*error = errno;
 		return -1;
 	}
 	if (fd >= INTAKE_FDS_MAX) {
 		close(fd);
-		pause_accepting(in, EMFILE);
+		*error = EMFILE;
 		return -1;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -285,41 +293,43 @@ accept_one(struct intake *in)
 	return -1;
 }
 
-static bool
-empty(struct intake *in)
+/* Waits for one event: a connection to serve, or -1.  The caller has the turn;
+ * others put connections into the set meanwhile, so it looks up in time to
+ * close those that stay silent. */
+static int
+wait_for_one(struct intake *in, int *error)
 {
-	bool none;
+	struct epoll_event event;
+	int fd;
 
-	pthread_mutex_lock(&in->mutex);
-	none = !in->count[SILENT] && !in->count[KEPT] && !in->count[LINGERING];
-	pthread_mutex_unlock(&in->mutex);
-	return none;
+	if (atomic_load(&in->stopped) ||
+	    epoll_wait(in->epoll_fd, &event, 1, SWEEP_MS) <= 0 ||
+	    atomic_load(&in->stopped))
+		return -1;
+	fd = (int)(uint32_t)event.data.u64;
+	if (fd == in->listen_fd)
+		return accept_one(in, error);
+	if (fd == in->stop_fd)
+		return -1;
+	return awake(in, fd, (uint32_t)(event.data.u64 >> 32));
 }
 
 int
 intake_take(struct intake *in)
 {
-	struct epoll_event event;
-	int n, fd;
+	int fd = -1;
 
-	for (;;) {
-		n = epoll_wait(in->epoll_fd, &event, 1,
-			       empty(in) ? -1 : SWEEP_MS);
-		if (atomic_load(&in->stopped))
-			return -1;
+	while (fd < 0 && !atomic_load(&in->stopped)) {
+		int error = 0;
+
+		pthread_mutex_lock(&in->turn);
+		fd = wait_for_one(in, &error);
+		pthread_mutex_unlock(&in->turn);
 		sweep_when_due(in);
-		if (n <= 0)
-			continue;
-		fd = (int)(uint32_t)event.data.u64;
-		if (fd == in->listen_fd)
-			fd = accept_one(in);
-		else if (fd == in->stop_fd)
-			fd = -1;
-		else
-			fd = awake(in, fd, (uint32_t)(event.data.u64 >> 32));
-		if (fd >= 0)
-			return fd;
+		if (error)
+			pause_accepting(in, error);
 	}
+	return fd;
 }
 
 void

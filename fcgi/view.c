@@ -125,27 +125,34 @@ answered(const struct index_host *host)
 	       (host->status == JOB_FAILED && !host->given_up);
 }
 
+/* How many hosts a job is about, and one of them; a host that was not asked
+ * and only refused it is none of them. */
+static size_t
+concerned(const struct index_view *view, const struct index_host **one)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < view->host_count; i++) {
+		const struct index_host *host = &view->hosts[i];
+
+		if (!answered(host) && !host->expected)
+			continue;
+		count++;
+		*one = host;
+	}
+	return count;
+}
+
 /* The one host that a job is about; NULL where there are several or none yet.
  * Where one answer decides, it is the one that decided. */
 static const struct index_host *
 single(const struct index_view *view)
 {
 	const struct index_host *one = NULL;
-	size_t answers = 0;
 
 	if (view->host_count == 1)
 		return view->hosts;
-	if (!view->one_answer)
-		return NULL;
-	for (size_t i = 0; i < view->host_count; i++) {
-		const struct index_host *host = &view->hosts[i];
-
-		if (!answered(host))
-			continue;
-		answers++;
-		one = host;
-	}
-	return answers == 1 ? one : NULL;
+	return concerned(view, &one) == 1 ? one : NULL;
 }
 
 static enum err
@@ -212,6 +219,7 @@ add_error(struct writer *w, json_t *job)
 	const struct index_view *view = w->view;
 	const struct index_host *one = single(view);
 	const struct index_host *first = NULL;
+	const struct index_host *other = NULL;
 	char text[JOB_ERROR_MAX + SUBJECT_HOST_MAX + 64];
 	size_t failed = 0;
 
@@ -227,7 +235,7 @@ add_error(struct writer *w, json_t *job)
 		set_text(w, job, "error", one->error);
 	} else if (first && !first->given_up) {
 		snprintf(text, sizeof(text), "%zu of %zu hosts failed; %s: %s",
-			 failed, view->host_count, first->hostname,
+			 failed, concerned(view, &other), first->hostname,
 			 first->error);
 		set_text(w, job, "error", text);
 	} else {
@@ -346,14 +354,18 @@ good_entry(struct writer *w, const struct index_host *host, enum job_kind kind,
 	   json_t *entry)
 {
 	json_auto_t *data = NULL;
+	json_t *changed;
 	enum err err;
 
-	if (kind == JOB_MODIFY) {
-		set_text(w, entry, "status", "ok");
-		return ERR_OK;
-	}
 	err = host_data(w, host, &data);
-	if (err == ERR_OK && json_is_object(data)) {
+	if (kind == JOB_MODIFY) {
+		changed = json_object_get(data, "changed");
+		set_text(w, entry, "status", "ok");
+		if (json_is_boolean(changed) &&
+		    json_object_set(entry, "changed", changed) != 0)
+			w->bad = true;
+		err = ERR_OK; /* it was done, whether or not this is known */
+	} else if (err == ERR_OK && json_is_object(data)) {
 		if (json_object_update(entry, data) != 0)
 			w->bad = true;
 		set(w, entry, "hostname", json_string(host->hostname));

@@ -614,6 +614,11 @@ broker_request_many(struct broker *broker, natsMsg *const *messages,
 	size_t sent = 0;
 	enum err result;
 
+	/* One connection may notice that the server is gone before the other:
+	 * what is not sent now is certainly not done. */
+	if (!broker_connected(broker))
+		return link_refuse(info, NATS_CONNECTION_DISCONNECTED,
+				   natsMsg_GetSubject(messages[0]));
 	result =
 	    pending_begin(broker->pending, &call, messages, count, replies);
 	if (result != ERR_OK)

@@ -74,6 +74,9 @@ struct config {
 				char *certificate;
 				char *key;
 			} tls;
+			/* addresses and networks (a.b.c.d/n) of proxies
+			 * whose X-Forwarded-For nginx believes */
+			struct config_list trusted_proxies;
 			struct config_nats nats;
 			struct {
 				char *signing_key; /* SECRET, >= 32 octets */

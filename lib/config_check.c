@@ -9,7 +9,9 @@
 #include "lib/subject.h"
 #include "lib/token.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -111,6 +113,50 @@ origins(const struct check *c)
 				      "as https://example.org:8443",
 				      origin);
 	}
+	return ERR_OK;
+}
+
+/* An address, or a network with a prefix length: for nginx, too. */
+static bool
+is_network(const char *text)
+{
+	char address[INET6_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	size_t size = slash ? (size_t)(slash - text) : strlen(text);
+	struct in6_addr parsed;
+	long most;
+	long bits;
+	char *end;
+
+	if (size >= sizeof(address))
+		return false;
+	memcpy(address, text, size);
+	address[size] = '\0';
+	if (inet_pton(AF_INET, address, &parsed) == 1)
+		most = 32;
+	else if (inet_pton(AF_INET6, address, &parsed) == 1)
+		most = 128;
+	else
+		return false;
+	if (!slash)
+		return true;
+	bits = strtol(slash + 1, &end, 10);
+	return slash[1] >= '0' && slash[1] <= '9' && *end == '\0' &&
+	       bits <= most;
+}
+
+static enum err
+trusted_proxies(const struct check *c)
+{
+	const struct config_list *list = &c->config->api.server.trusted_proxies;
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		if (!is_network(list->items[i]))
+			return refuse(c, "api.server.trusted_proxies",
+				      "\"%s\" is not an address or a network "
+				      "such as 192.0.2.0/24",
+				      list->items[i]);
 	return ERR_OK;
 }
 
@@ -366,6 +412,7 @@ static const struct {
     {CONFIG_SERVER | CONFIG_ISSUER, signing_key},
     {CONFIG_SERVER, socket_path},
     {CONFIG_SERVER, origins},
+    {CONFIG_SERVER, trusted_proxies},
     {CONFIG_SERVER, metrics_path},
     {CONFIG_SERVER, server_tls},
     {CONFIG_SERVER, server_nats},

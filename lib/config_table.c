@@ -123,6 +123,10 @@ const struct config_key config_keys[] = {
 	 CONFIG_SERVER, "PEM file of nginx's certificate; set: HTTPS"),
     PATH("api.server.tls.key", api.server.tls.key, "", 0, CONFIG_SERVER,
 	 "PEM file of its private key"),
+    LIST(CONFIG_LIST, "api.server.trusted_proxies", api.server.trusted_proxies,
+	 "127.0.0.1,::1", 32, 0, CONFIG_SERVER,
+	 "addresses or networks of proxies in front of nginx, whose "
+	 "X-Forwarded-For is believed"),
     NATS("api.server.nats", api.server.nats, "osapi-api", CONFIG_SERVER),
     SECRET("api.server.security.signing_key", api.server.security.signing_key,
 	   CONFIG_SERVER | CONFIG_ISSUER, CONFIG_SERVER | CONFIG_ISSUER,

@@ -83,7 +83,7 @@ json_member_int(const json_t *object, const char *key, json_int_t fallback)
 char *
 json_text(const json_t *value, size_t *size)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(value, JSON_TEXT_FLAGS);
 
 	if (text && size)
 		*size = strlen(text);

@@ -12,6 +12,11 @@
 
 #define JSON_DEPTH_MAX 32
 
+/* How this project writes JSON.  15 digits are what a double holds of any
+ * decimal number: 5.56 stays 5.56 instead of 5.5599999999999996. */
+#define JSON_TEXT_FLAGS \
+	(JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
+
 /*
  * Parses exactly one JSON value of at most JSON_DEPTH_MAX nested levels.
  * Duplicate member names, invalid UTF-8, NUL in strings and text behind the

@@ -93,14 +93,20 @@ is_interface(const char *text, struct err_info *why)
 	return p - text <= INTERFACE_MAX;
 }
 
+/* A search domain, or behind "~" a routing domain of systemd-resolved, of
+ * which "~." is the one that means every name. */
 static bool
 is_domain(const char *text, struct err_info *why)
 {
-	size_t size = strlen(text);
+	size_t size;
 	size_t label = 0;
 	size_t i;
 
 	(void)why;
+	if (strcmp(text, "~.") == 0)
+		return true;
+	text += *text == '~';
+	size = strlen(text);
 	if (size > 1 && text[size - 1] == '.')
 		size--;
 	if (size == 0 || size > DOMAIN_MAX)

@@ -12,7 +12,7 @@
 
 #define MISSING_TRIES 3    /* a notification may outrun its job */
 #define AGAIN_MS      1000 /* times the number of deliveries */
-#define SLOW_MS       100  /* a job that took longer may be deleted now */
+#define SLOW_MS       100  /* a query that took longer may be deleted now */
 
 enum step { STEP_NEXT, STEP_SETTLED };
 
@@ -331,9 +331,10 @@ understand(struct execution *e)
 }
 
 /*
- * Another worker was given this job before us: redelivered, or the broker
- * forgot.  What it has answered is done.  A change may still be running
- * there, so it stays that worker's; a query may run twice.
+ * Another worker was given this job before us: redelivered, announced twice,
+ * or the broker forgot.  What it has answered is done.  A change may still be
+ * running there, so it stays that worker's; a query may run twice, but not
+ * because it was announced twice: that one is a first delivery.
  */
 static enum step
 yield_to(struct execution *e, const char *holder)
@@ -351,7 +352,7 @@ yield_to(struct execution *e, const char *holder)
 	}
 	if (err != ERR_NOT_FOUND)
 		return again(e, "another host's response not read", err, &info);
-	if (!e->modify)
+	if (!e->modify && e->work->deliveries > 1)
 		return STEP_NEXT;
 	log_info("job not run, another host has taken it",
 		 LOG_S("host", holder));
@@ -443,7 +444,8 @@ perform(struct execution *e)
 			 __ATOMIC_RELAXED);
 	err = e->provider->run(&call, &data, &info);
 	__atomic_store_n(&e->work->deadline_ms, 0, __ATOMIC_RELAXED);
-	e->work->check_job = clock_mono_ms() - begun_ms > SLOW_MS;
+	e->work->check_job =
+	    e->modify || clock_mono_ms() - begun_ms > SLOW_MS;
 	if (err == ERR_OK) {
 		data = name_result(e->worker, data);
 		if (!data)

@@ -313,7 +313,8 @@ class Stack(Base):
     """nats-server, responders, workers and nginx, started one by one.
 
     `workers` is a list of dicts: hostname and labels ({} : this machine's
-    name), and further environment variables of that worker below "env"."""
+    name), further environment variables of that worker below "env", and
+    below "wrap" a function of stack and number: words before its command."""
 
     def __init__(self, workers=({},), processes=2, env=None):
         super().__init__()
@@ -386,9 +387,11 @@ class Stack(Base):
             env["OSAPI_JOB_WORKER_LABELS"] = ",".join(
                 f"{k}={v}" for k, v in specification["labels"].items())
         env.update(specification.get("env", {}))
+        wrap = specification.get("wrap")
         self.workers.append(
-            self.add(f"worker-{number}", [program("osapi-worker"), "-f",
-                                          str(self.config)], env))
+            self.add(f"worker-{number}",
+                     (wrap(self, number) if wrap else []) +
+                     [program("osapi-worker"), "-f", str(self.config)], env))
 
     def wait_nats(self):
         wait_until("nats-server listens", lambda: self.nats.check() and

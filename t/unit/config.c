@@ -250,6 +250,31 @@ static const struct {
      ", job_signing_key_file: /k, cors: {allow_origins: ['https://a "
      "b;']}}}}",
      "is not \"*\" or an origin"},
+    {"proxies as addresses and networks", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32
+     ", job_signing_key_file: /k}, trusted_proxies: ['192.0.2.0/24', "
+     "'2001:db8::/32', '::1']}}",
+     NULL},
+    {"a proxy as a name", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32
+     ", job_signing_key_file: /k}, trusted_proxies: ['192.0.2.0/24', "
+     "'2001:db8::/32', 'proxy.example']}}",
+     "\"proxy.example\" is not an address or a network"},
+    {"a prefix that is too long", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32
+     ", job_signing_key_file: /k}, trusted_proxies: ['192.0.2.0/24', "
+     "'2001:db8::/32', '192.0.2.0/33']}}",
+     "\"192.0.2.0/33\" is not"},
+    {"a prefix that is none", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32
+     ", job_signing_key_file: /k}, trusted_proxies: ['192.0.2.0/24', "
+     "'2001:db8::/32', '192.0.2.0/']}}",
+     "is not an address"},
+    {"something behind a prefix", CONFIG_SERVER,
+     "api: {server: {security: {signing_key: " KEY32
+     ", job_signing_key_file: /k}, trusted_proxies: ['192.0.2.0/24', "
+     "'2001:db8::/32', '::1/64;']}}",
+     "is not an address"},
     {"no URL path", CONFIG_SERVER,
      "api: {server: {security: {signing_key: " KEY32
      ", job_signing_key_file: /k}}}\n"

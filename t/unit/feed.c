@@ -11,6 +11,7 @@
 
 #include "fcgi/feed.h"
 #include "fcgi/view.h"
+#include "lib/log.h"
 #include "t/support/job_store.h"
 #include "t/unit/unit.h"
 
@@ -254,6 +255,7 @@ index_equals_the_buckets_after_kills(void)
 	struct feed *feed;
 	struct feed *filler;
 
+	log_init("unit", LOG_FORMAT_AUTO, LOG_LEVEL_WARNING);
 	job_store_open(&on, unit_directory(), NULL);
 	job_store_provision(&on);
 	job_store_join(&reader, &on, NULL);
@@ -302,6 +304,7 @@ deleted_job_leaves_the_index(void)
 	struct job job;
 	enum err err;
 
+	log_init("unit", LOG_FORMAT_AUTO, LOG_LEVEL_WARNING);
 	job_store_open(&on, unit_directory(), NULL);
 	job_store_provision(&on);
 	feed = new_feed(&on, index);

@@ -14,6 +14,7 @@
 #include "fcgi/follower.h"
 #include "lib/clock.h"
 #include "lib/jetstream.h"
+#include "lib/log.h"
 #include "lib/store.h"
 #include "t/support/cut_proxy.h"
 #include "t/support/nats_server.h"
@@ -186,6 +187,7 @@ begin(void)
 
 	snprintf(name, sizeof(name), "nats-%u", number++);
 	witness_reset();
+	log_init("unit", LOG_FORMAT_AUTO, LOG_LEVEL_WARNING);
 	server = nats_server_start(unit_directory(), name, NULL);
 	writer = connect_to(nats_server_port(server));
 }
@@ -612,6 +614,55 @@ overflow_is_mended(void)
 	end();
 }
 
+/* A live message with this number, as the server makes it. */
+static void
+forge(const char *bucket, unsigned key, uint64_t number)
+{
+	natsMsg *message = NULL;
+	char subject[128];
+	char text[32];
+
+	snprintf(subject, sizeof(subject), "%s%s.key.%u", STORE_CHANGES_PREFIX,
+		 bucket, key);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+	natsMsg_Create(&message, subject, NULL, "forged", 6);
+	natsMsgHeader_Set(message, "Nats-Sequence", text);
+	broker_publish(writer, message, NULL);
+	natsMsg_Destroy(message);
+}
+
+static void
+gap_in_the_numbers_is_mended(void)
+{
+	int64_t until_ms = clock_mono_ms() + GUARD_MS;
+	struct follower_state state;
+	struct follower *follower;
+	struct broker *reader;
+	uint64_t last;
+
+	begin();
+	make_bucket("things", true);
+	reader = connect_to(nats_server_port(server));
+	follower = follow(reader, "things");
+	last = put_many("things", 20);
+	OK("it follows", await(last) && await_ready(follower, true));
+	forge("things", 3, last + 5);
+	forge("things", 4, last);
+	forge("things", 5, 0);
+	last = put_many("things", 10);
+	OK("what comes later is told", await(last));
+	do {
+		look_again_soon();
+		follower_state(follower, &state);
+	} while (state.fills < 2 && clock_mono_ms() < until_ms);
+	IS_INT("the gap made it read again", state.fills, 2);
+	check_equal("and nothing but what the bucket holds is known", "things",
+		    KEYS);
+	follower_free(follower);
+	broker_free(reader);
+	end();
+}
+
 static void
 bucket_without_republish_is_followed_too(void)
 {
@@ -665,6 +716,7 @@ const struct unit_case unit_cases[] = {
     {"it notices another bucket of the name",
      notices_another_bucket_of_the_name},
     {"an overflow is mended", overflow_is_mended},
+    {"a gap in the numbers is mended", gap_in_the_numbers_is_mended},
     {"a bucket without RePublish is followed too",
      bucket_without_republish_is_followed_too},
     {"a frozen server makes it unready", frozen_server_makes_it_unready},

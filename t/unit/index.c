@@ -747,6 +747,44 @@ pages_agree_with_a_plain_list(void)
 	index_free(index);
 }
 
+/* 600 jobs with room for one more anywhere: two stretches of the list, one
+ * of them full. */
+static void
+check_insert(int64_t at_ms)
+{
+	struct index *index = new_index();
+	struct index_view *views = NULL;
+	size_t count = 0;
+	size_t total = 0;
+	char id[UUID_SIZE];
+
+	for (int64_t i = 0; i <= 600; i++) {
+		int64_t ms = i < 600 ? i * 2 : at_ms;
+		struct job job = make_job(make_id(ms, 1, id), "_any", NULL);
+
+		index_put_job(index, &job, 300, 1);
+		job_release(&job);
+	}
+	index_page(index, -1, 0, 0, &views, &count, &total);
+	IS_INT("all are there", count, 601);
+	for (size_t i = 1; i < count; i++)
+		OK("in order", strcmp(views[i - 1].id, views[i].id) > 0);
+	for (size_t i = 0; i < count; i++)
+		index_view_release(&views[i]);
+	free(views);
+	index_free(index);
+}
+
+static void
+order_holds_wherever_one_is_inserted(void)
+{
+	static const int64_t edges[] = {0, 256, 512, 600};
+
+	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
+		for (int64_t at = edges[i] - 3; at <= edges[i] + 3; at++)
+			check_insert(at * 2 - 1);
+}
+
 static void
 expiry_drops_the_oldest(void)
 {
@@ -843,6 +881,8 @@ const struct unit_case unit_cases[] = {
     {"large bodies are named as missing", large_bodies_are_named_as_missing},
     {"unknown ids are not found", unknown_ids_are_not_found},
     {"pages agree with a plain list", pages_agree_with_a_plain_list},
+    {"the order holds wherever one is inserted",
+     order_holds_wherever_one_is_inserted},
     {"expiry drops the oldest", expiry_drops_the_oldest},
     {"every change is told", every_change_is_told},
     {"hosts and events of a broadcast are bounded",

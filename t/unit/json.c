@@ -20,6 +20,8 @@ takes_one_value(void)
 	    {"braces within a string are no nesting",
 	     "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"",
 	     "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\""},
+	    {"a fraction stays as short as it was", "[5.56, 0.1, 2.50]",
+	     "[5.56,0.1,2.5]"},
 	    {"an escaped quote does not end a string", "[\"a\\\"[\"]",
 	     "[\"a\\\"[\"]"},
 	};

@@ -41,8 +41,9 @@ unit_has_text(const char *file, int line, const char *why, const char *got,
 	bool has = got && strstr(got, part);
 
 	if (!has)
-		printf("\n%s:%d: %s:\n  got            %s\n  wanted in it   %s\n",
-		       file, line, why, got ? got : "(null)", part);
+		printf(
+		    "\n%s:%d: %s:\n  got            %s\n  wanted in it   %s\n",
+		    file, line, why, got ? got : "(null)", part);
 	CU_assertImplementation(has, (unsigned)line, why, file, "", CU_FALSE);
 }
 
@@ -55,8 +56,7 @@ unit_ok(const char *file, int line, const char *why, bool got)
 }
 
 static int
-remove_entry(const char *path, const struct stat *st, int type,
-	     struct FTW *ftw)
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)type;

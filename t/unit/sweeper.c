@@ -11,6 +11,7 @@
 #include "fcgi/renotify.h"
 #include "fcgi/sweeper.h"
 #include "lib/jetstream.h"
+#include "lib/log.h"
 #include "t/support/job_store.h"
 #include "t/unit/unit.h"
 
@@ -71,6 +72,7 @@ check(enum err err, const struct err_info *info)
 static void
 begin(const struct config_override *overrides)
 {
+	log_init("unit", LOG_FORMAT_AUTO, LOG_LEVEL_WARNING);
 	job_store_open(&world, unit_directory(), overrides);
 	job_store_provision(&world);
 	for (unsigned i = 0; i < NODES; i++) {

@@ -30,16 +30,16 @@ void unit_is_int(const char *file, int line, const char *why, intmax_t got,
 		 intmax_t wanted);
 void unit_is_text(const char *file, int line, const char *why, const char *got,
 		  const char *wanted);
-void unit_has_text(const char *file, int line, const char *why,
-		   const char *got, const char *part);
+void unit_has_text(const char *file, int line, const char *why, const char *got,
+		   const char *part);
 void unit_ok(const char *file, int line, const char *why, bool got);
 
-#define IS_INT(why, got, wanted)                                               \
-	unit_is_int(__FILE__, __LINE__, (why), (intmax_t)(got),                \
+#define IS_INT(why, got, wanted)                                \
+	unit_is_int(__FILE__, __LINE__, (why), (intmax_t)(got), \
 		    (intmax_t)(wanted))
-#define IS_TEXT(why, got, wanted)                                              \
+#define IS_TEXT(why, got, wanted) \
 	unit_is_text(__FILE__, __LINE__, (why), (got), (wanted))
-#define HAS_TEXT(why, got, part)                                               \
+#define HAS_TEXT(why, got, part) \
 	unit_has_text(__FILE__, __LINE__, (why), (got), (part))
 #define OK(why, got) unit_ok(__FILE__, __LINE__, (why), (got))
 

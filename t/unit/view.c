@@ -272,11 +272,16 @@ static const struct {
       NULL},
      JOB_QUERY,
      VIEW_OK},
-    {{"a change tells only that it was done",
-      "a",
-      "[\"a\"]",
-      {{'c', "a", 5, "{\"changed\": true}"}},
-      "{\"results\": [{\"hostname\": \"a\", \"status\": \"ok\"}]}",
+    {{"a change tells only that it was done, and whether there was any",
+      "_all",
+      "[\"a\", \"b\", \"c\"]",
+      {{'c', "a", 5, "{\"changed\": false, \"servers\": []}"},
+       {'c', "b", 6, "{\"changed\": \"yes\"}"},
+       {'c', "c", 7, "{}"}},
+      "{\"results\": ["
+      "{\"hostname\": \"a\", \"status\": \"ok\", \"changed\": false},"
+      "{\"hostname\": \"b\", \"status\": \"ok\"},"
+      "{\"hostname\": \"c\", \"status\": \"ok\"}]}",
       NULL},
      JOB_MODIFY,
      VIEW_OK},

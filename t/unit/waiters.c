@@ -192,6 +192,39 @@ deadlines_come_in_their_order(void)
 }
 
 static void
+deadlines_hold_when_others_have_left(void)
+{
+	enum { COUNT = 256 };
+	static struct guest guests[COUNT + 1];
+	struct waiters *waiters;
+	int64_t earliest_ms[COUNT];
+	int64_t latest_ms[COUNT];
+
+	reset_guests(guests, COUNT);
+	guests[COUNT].id[0] = '\0';
+	waiters = new_waiters(COUNT, 1, guests);
+	for (unsigned i = 0; i < COUNT; i++) {
+		int64_t after_ms = 300 + i * 37 % COUNT;
+
+		earliest_ms[i] = clock_mono_ms() + after_ms;
+		waiters_park(waiters, guests[i].id, after_ms, -1, finish,
+			     &guests[i]);
+		latest_ms[i] = clock_mono_ms() + after_ms;
+	}
+	for (unsigned i = 0; i < COUNT; i += 2) {
+		atomic_store(&guests[i].complete, true);
+		waiters_changed(waiters, guests[i].id);
+	}
+	IS_INT("all are finished", await(COUNT), COUNT);
+	for (unsigned i = 1; i < COUNT; i += 2)
+		for (unsigned j = 1; j < COUNT; j += 2)
+			OK("the earlier deadline first",
+			   latest_ms[i] >= earliest_ms[j] ||
+			       guests[i].order < guests[j].order);
+	waiters_free(waiters);
+}
+
+static void
 client_that_leaves_is_noticed(void)
 {
 	struct guest guests[3];
@@ -345,6 +378,8 @@ const struct unit_case unit_cases[] = {
     {"a job that was complete before parking is noticed",
      job_complete_before_parking_is_noticed},
     {"deadlines come in their order", deadlines_come_in_their_order},
+    {"deadlines hold when others have left",
+     deadlines_hold_when_others_have_left},
     {"a client that leaves is noticed", client_that_leaves_is_noticed},
     {"a full table refuses", full_table_refuses},
     {"many wait for one job", many_wait_for_one_job},

@@ -1,0 +1,125 @@
+"""What the tests of jobs ask of the API, and workers with a resolv.conf of
+their own."""
+
+import fcntl
+import os
+import signal
+import threading
+
+import pytest
+
+from stack import wait_until
+
+HOSTNAME = "/api/v1/system/hostname"
+JOBS = "/api/v1/jobs"
+FINAL = ("completed", "failed", "partial_failure")
+# packets are 200 ms apart: it runs for about 2 s
+SLOW = ("network.ping.do", {"address": "127.0.0.1", "count": 10})
+TEXT = "# kept\nnameserver 192.0.2.1\noptions ndots:2\n"
+
+
+def submit(writer, operation="system.hostname.get", data=None, target="_any",
+           **more):
+    """POST /jobs; the new job's id."""
+    reply = writer.post(JOBS, {
+        "operation": {"type": operation, "data": data or {}},
+        "target_hostname": target}, **more)
+    assert reply.status == 201, reply
+    return reply.json()["job_id"]
+
+
+def get(reader, job_id):
+    reply = reader.get(f"{JOBS}/{job_id}")
+    assert reply.status == 200, reply
+    return reply.json()
+
+
+def finished(reader, job_id):
+    """The job when it has ended; a wait that the API had to break off, as
+    when NATS went away, is begun again."""
+    def ended():
+        reply = reader.get(f"{JOBS}/{job_id}?wait=20s")
+        if reply.status in (502, 503, 504):
+            return None
+        assert reply.status == 200, reply
+        return reply.json() if reply.json()["status"] in FINAL else None
+    return wait_until(f"job {job_id} ends", ended)
+
+
+def events(job, kind, host=None):
+    """Those entries of a job's timeline."""
+    return [entry for entry in job["timeline"] if entry["event"] == kind and
+            host in (None, entry["hostname"])]
+
+
+def told(reader, job_id, kind, host=None, count=1):
+    """The job when its timeline has so many of these events."""
+    def there():
+        job = get(reader, job_id)
+        return job if len(events(job, kind, host)) >= count else None
+    return wait_until(f"{count} {kind} of {job_id}", there)
+
+
+def everybody(stack, reader, count):
+    """Waits until a broadcast is answered by so many."""
+    stack.wait_ready()
+    def all_answer():
+        reply = reader.get(f"{HOSTNAME}?target_hostname=_all&timeout=5s")
+        if reply.status != 200:
+            return False
+        rows = reply.json()["results"]
+        return len(rows) == count and not any("status" in r for r in rows)
+    wait_until(f"{count} workers answer", all_answer)
+
+
+# ---- resolv.conf ----
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root gives a worker its own resolv.conf")
+
+
+def private_resolv(stack, number):
+    """Prefix of a worker's command: it has a resolv.conf of its own, in a
+    mount namespace of its own."""
+    path = resolv_conf(stack, number)
+    path.write_text(TEXT)
+    path.chmod(0o644)
+    return ["unshare", "--mount", "sh", "-c",
+            'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(path)]
+
+
+def resolv_conf(stack, number):
+    """That file, as it is seen from outside."""
+    return stack.directory / f"resolv-{number}.conf"
+
+
+def workers(*specifications):
+    """Specifications for a Stack, as root with private resolv.conf each."""
+    if os.geteuid() != 0:
+        return list(specifications)
+    return [{"wrap": private_resolv, **one} for one in specifications]
+
+
+class Held:
+    """Holds a file by a lease (fcntl(2)): who opens it to write waits until it
+    is released.  `wait` waits until somebody does."""
+
+    def __init__(self, path):
+        self.path = path
+        self.fd = -1
+        self.before = None
+        self.asked = threading.Event()
+
+    def __enter__(self):
+        self.before = signal.signal(signal.SIGIO,
+                                    lambda *_: self.asked.set())
+        self.fd = os.open(self.path, os.O_RDONLY)
+        fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        return self
+
+    def wait(self):
+        assert self.asked.wait(60), f"nobody opened {self.path}"
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+        signal.signal(signal.SIGIO, self.before)
