@@ -179,7 +179,7 @@ own_host(const char *consumer, const struct index_view *view,
 static bool
 has_ended(const struct index_view *view, const char *host)
 {
-	if (strcmp(host, INDEX_API_HOST) == 0)
+	if (strcmp(host, JOB_API_HOST) == 0)
 		return job_status_final(view->status);
 	for (size_t i = 0; i < view->host_count; i++)
 		if (strcmp(view->hosts[i].hostname, host) == 0)
@@ -194,7 +194,7 @@ write_event(struct dead_letters *d, const struct advisory *advisory,
 	    struct err_info *info)
 {
 	struct event event = {.event = JOB_EVENT_FAILED,
-			      .hostname = INDEX_API_HOST,
+			      .hostname = JOB_API_HOST,
 			      .unix_nano = at_ns};
 	struct index_view view;
 	bool ended;

@@ -19,7 +19,7 @@
  *    nothing. A job that expects nobody by name (_any, or none known when it
  *    was made) is decided by one answer of whoever: one completed host makes
  *    it completed, else one failed host failed.
- *  - A `failed` event of INDEX_API_HOST (deadline over, delivered too often)
+ *  - A `failed` event of JOB_API_HOST (deadline over, delivered too often)
  *    ends the job for all hosts that have not ended: they count as failed
  *    with its error.  A host that answers later all the same has its own word
  *    again, so such a job may still go from failed to partial_failure or
@@ -41,10 +41,9 @@
 #include "lib/job.h"
 #include "lib/spec.h"
 
-#define INDEX_API_HOST   "api" /* host name in events of the API's own */
-#define INDEX_INLINE     2048  /* octets of a job's data or a response's data */
-#define INDEX_EVENTS_MAX 64    /* earliest events kept per job; all count */
-#define INDEX_HOSTS_MAX  8192  /* hosts kept per job; others are ignored */
+#define INDEX_INLINE     2048 /* octets of a job's data or a response's data */
+#define INDEX_EVENTS_MAX 64   /* earliest events kept per job; all count */
+#define INDEX_HOSTS_MAX  8192 /* hosts kept per job; others are ignored */
 
 struct index;
 
@@ -90,7 +89,7 @@ struct index_response {
 struct index_event {
 	enum job_event event;
 	int64_t unix_nano;
-	const char *hostname; /* INDEX_API_HOST for events of the API's own */
+	const char *hostname; /* JOB_API_HOST for events of the API's own */
 	const char *message;  /* "" none */
 	const char *error;    /* "" none */
 };

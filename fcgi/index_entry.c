@@ -403,7 +403,7 @@ entry_put_event(struct entry *entry, const struct event *event,
 	if (event->unix_nano > entry->updated_ns)
 		entry->updated_ns = event->unix_nano;
 	keep_event(entry, host, event);
-	if (strcmp(event->hostname, INDEX_API_HOST) == 0) {
+	if (strcmp(event->hostname, JOB_API_HOST) == 0) {
 		if (event->event == JOB_EVENT_FAILED)
 			give_up(entry, event);
 		return true;

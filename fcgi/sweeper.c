@@ -73,7 +73,7 @@ end_job(struct sweeper *s, const struct index_brief *job, const char *why,
 	struct err_info *info)
 {
 	struct event event = {.event = JOB_EVENT_FAILED,
-			      .hostname = INDEX_API_HOST,
+			      .hostname = JOB_API_HOST,
 			      .unix_nano = job->expires_ns};
 
 	memcpy(event.job_id, job->id, sizeof(event.job_id));

@@ -273,7 +273,7 @@ add_submitted(struct writer *w, json_t *timeline)
 
 	set_time(w, line, "timestamp", w->view->created_ns);
 	set_text(w, line, "event", job_event_text(JOB_EVENT_SUBMITTED));
-	set_text(w, line, "hostname", INDEX_API_HOST);
+	set_text(w, line, "hostname", JOB_API_HOST);
 	if (json_array_append_new(timeline, line) != 0)
 		w->bad = true;
 }

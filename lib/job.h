@@ -21,6 +21,9 @@
 #include "lib/subject.h"
 #include "lib/uuid.h"
 
+/* Host name in events of the API's own; no worker may be called so. */
+#define JOB_API_HOST "api"
+
 #define JOB_SIZE_MAX         (1024 * 1024) /* octets of a job document */
 #define JOB_TYPE_MAX         64
 #define JOB_TRACEPARENT_SIZE 56

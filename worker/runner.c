@@ -19,9 +19,8 @@
 #include "worker/execution.h"
 #include "worker/outbox.h"
 
-#define LANES         2
-#define HAND_BACK_MS  1000 /* of a work that a stopping worker returns */
-#define LIVE_AHEAD_MS 20   /* for which a live job has the host to itself */
+#define LANES        2
+#define HAND_BACK_MS 1000 /* of a work that a stopping worker returns */
 
 struct queue {
 	struct work *first;
@@ -43,7 +42,6 @@ struct runner {
 	pthread_cond_t done; /* whoever waits for threads or the keeper's end */
 	struct queue waiting[LANES];
 	int running[LANES];
-	int64_t live_ms; /* monotonic: when the last live work began */
 	struct work *held;
 	int threads_live; /* that would end when told */
 	int left_behind;
@@ -125,38 +123,14 @@ free_slots(const struct runner *runner, enum job_lane lane)
 	return room > 0 ? room : 0;
 }
 
-/* Short batch jobs keep host and server busy enough to double what a waiting
- * client sees: while a live one is young, they run one at a time. */
-static bool
-batch_yields(const struct runner *runner)
-{
-	return runner->running[JOB_LIVE] && runner->running[JOB_BATCH] &&
-	       clock_mono_ms() < runner->live_ms + LIVE_AHEAD_MS;
-}
-
 static struct work *
 next_work(struct runner *runner)
 {
 	struct work *work = pop(&runner->waiting[JOB_LIVE]);
 
-	if (!work && runner->running[JOB_BATCH] < runner->batch_slots &&
-	    !batch_yields(runner))
+	if (!work && runner->running[JOB_BATCH] < runner->batch_slots)
 		work = pop(&runner->waiting[JOB_BATCH]);
 	return work;
-}
-
-/* Until there may be another work. */
-static void
-wait_for_work(struct runner *runner)
-{
-	struct timespec until;
-
-	if (!runner->waiting[JOB_BATCH].count || !batch_yields(runner)) {
-		pthread_cond_wait(&runner->wake, &runner->lock);
-		return;
-	}
-	until = clock_mono_deadline(LIVE_AHEAD_MS);
-	pthread_cond_timedwait(&runner->wake, &runner->lock, &until);
 }
 
 /* ---- what comes in ---- */
@@ -307,13 +281,11 @@ runner_main(void *arg)
 		enum job_lane lane;
 
 		while (!runner->stopping && !(work = next_work(runner)))
-			wait_for_work(runner);
+			pthread_cond_wait(&runner->wake, &runner->lock);
 		if (runner->stopping)
 			break;
 		lane = work->lane;
 		runner->running[lane]++;
-		if (lane == JOB_LIVE)
-			runner->live_ms = clock_mono_ms();
 		atomic_fetch_add(&runner->worker->running, 1);
 		pthread_mutex_unlock(&runner->lock);
 		mine = run(runner, work);
@@ -322,11 +294,8 @@ runner_main(void *arg)
 			break;
 		runner->running[lane]--;
 		atomic_fetch_sub(&runner->worker->running, 1);
-		/* A batch slot may be free for one that waits, or all are. */
-		if (lane == JOB_LIVE && runner->waiting[JOB_BATCH].count)
-			pthread_cond_broadcast(&runner->wake);
-		else
-			pthread_cond_signal(&runner->wake);
+		/* A batch slot may be free for one that waits. */
+		pthread_cond_signal(&runner->wake);
 		pthread_mutex_unlock(&runner->lock);
 		eventfd_write(runner->worker->pull_fd, 1);
 		worker_wake(runner->worker);

@@ -88,6 +88,11 @@ worker_new(const struct config *config, const struct spec *spec,
 	w->wake_fd = w->pull_fd = w->outbox_fd = -1;
 	uuid_make(w->instance);
 	err = find_hostname(w, info);
+	if (err == ERR_OK && strcmp(w->hostname, JOB_API_HOST) == 0)
+		err = err_set(info, ERR_INVALID,
+			      "job.worker.hostname: \"%s\" stands for the API "
+			      "in a job's events, a worker needs another name",
+			      JOB_API_HOST);
 	if (err == ERR_OK)
 		err = read_labels(w, info);
 	if (err == ERR_OK) {

@@ -274,7 +274,7 @@ note_retry(struct request *r, const char *original, const char *copy)
 {
 	struct event event = {
 	    .event = JOB_EVENT_RETRIED,
-	    .hostname = "api",
+	    .hostname = JOB_API_HOST,
 	    .unix_nano = clock_wall_ns(),
 	};
 	struct err_info info = {""};

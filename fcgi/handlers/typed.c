@@ -153,6 +153,7 @@ render(struct request *r, enum wake why)
 {
 	struct err_info info = {""};
 	struct index_view view;
+	enum err err;
 
 	if (why == WAKE_DRAIN) {
 		err_set(&info, ERR_UNAVAILABLE,
@@ -160,9 +161,12 @@ render(struct request *r, enum wake why)
 		reply_error_job(r, ERR_UNAVAILABLE, &info, r->job_id);
 		return;
 	}
-	if (index_view(r->responder->index, r->job_id, &view)) {
-		err_set(&info, ERR_GONE, "the job was deleted");
-		reply_error_job(r, ERR_GONE, &info, r->job_id);
+	err = index_view(r->responder->index, r->job_id, &view);
+	if (err) {
+		err_set(&info, err, "the job %s",
+			err == ERR_GONE ? "was deleted"
+					: "is not known here any more");
+		reply_error_job(r, err, &info, r->job_id);
 		return;
 	}
 	answer(r, &view);

@@ -218,7 +218,7 @@ make_changes(const struct story *story, uint64_t *seed, const char *id,
 		    (struct change){.kind = CHANGE_EVENT,
 				    .revision = 4000,
 				    .event = make_event(id, JOB_EVENT_FAILED,
-							INDEX_API_HOST, 90000)};
+							JOB_API_HOST, 90000)};
 	if (story->deleted)
 		changes[n++] =
 		    (struct change){.kind = CHANGE_DELETE,

@@ -243,6 +243,8 @@ refuses_bad_names(void)
 	} rows[] = {
 	    {"web_01", "web", "job.worker.hostname", "an underscore"},
 	    {"-web", "web", "job.worker.hostname", "a dash in front"},
+	    {"api", "web", "stands for the API",
+	     "the name of the API's events"},
 	    {"web-01", "a..b", "job.worker.labels", "an empty segment"},
 	    {"web-01", "a b", "job.worker.labels", "a space"},
 	};
