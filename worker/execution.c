@@ -444,8 +444,7 @@ perform(struct execution *e)
 			 __ATOMIC_RELAXED);
 	err = e->provider->run(&call, &data, &info);
 	__atomic_store_n(&e->work->deadline_ms, 0, __ATOMIC_RELAXED);
-	e->work->check_job =
-	    e->modify || clock_mono_ms() - begun_ms > SLOW_MS;
+	e->work->check_job = e->modify || clock_mono_ms() - begun_ms > SLOW_MS;
 	if (err == ERR_OK) {
 		data = name_result(e->worker, data);
 		if (!data)

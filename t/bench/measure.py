@@ -25,6 +25,16 @@ HOSTNAME = {"type": "system.hostname.get", "data": {}}
 class Stack(stack.Stack):
     """As for the tests, but with the nginx.conf that users get."""
 
+    def __init__(self, *words, **more):
+        super().__init__(*words, **more)
+        self.tokens = {}
+
+    def token(self, role, subject="bench"):
+        """One a role for the whole run."""
+        if role not in self.tokens:
+            self.tokens[role] = super().token(role, subject)
+        return self.tokens[role]
+
     def write_site(self):
         home = self.directory / "nginx"
         (home / "log").mkdir(parents=True)

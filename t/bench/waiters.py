@@ -13,7 +13,7 @@ import sys
 import measure
 from measure import stack
 
-CLIENTS, TIMES, LIMIT_MS = 2000, 2000, 10
+CLIENTS, TIMES, ROUNDS, LIMIT_MS = 2000, 1000, 5, 10
 WAIT_S = 120
 
 
@@ -48,9 +48,17 @@ async def wait_all(running, request, check):
 
 
 def health(running):
+    """Rounds of times: a round that something else on the machine disturbed
+    must not decide."""
     kept = measure.client(running)
     kept.timed("GET", "/health")
-    return [kept.timed("GET", "/health") for _ in range(TIMES)]
+    return [[kept.timed("GET", "/health") for _ in range(TIMES)]
+            for _ in range(ROUNDS)]
+
+
+def p99(rounds):
+    """The middle round's."""
+    return measure.middle([measure.part(times, .99) for times in rounds])
 
 
 def parked(running):
@@ -68,10 +76,10 @@ def resident_mib(running):
     return pages * 4 / 1024
 
 
-def row(name, times, memory):
-    print(f"{name:22} {measure.middle(times):8.2f} "
-          f"{measure.part(times, .99):8.2f} {max(times):8.2f} {memory:8.1f}",
-          flush=True)
+def row(name, rounds, memory):
+    every = [time for times in rounds for time in times]
+    print(f"{name:22} {measure.middle(every):8.2f} {p99(rounds):8.2f} "
+          f"{max(every):8.2f} {memory:8.1f}", flush=True)
 
 
 def main():
@@ -95,15 +103,16 @@ def main():
                              lambda: parked(running) >= before + CLIENTS)
             return health(running), resident_mib(running)
 
-        (times, memory), early = asyncio.run(wait_all(running, request, check))
-        row(f"{CLIENTS:,} clients wait", times, memory)
+        (rounds, memory), early = asyncio.run(wait_all(running, request, check))
+        row(f"{CLIENTS:,} clients wait", rounds, memory)
+        row("nobody waits", health(running), resident_mib(running))
         if early:
             raise stack.StackError(f"{len(early)} did not wait: "
                                    f"{early[0][:300]!r}")
     finally:
         running.close()
     return measure.verdict(
-        measure.part(times, .99) < LIMIT_MS,
+        p99(rounds) < LIMIT_MS,
         f"/health within {LIMIT_MS} ms (99 of 100) while {CLIENTS:,} wait")
 
 

@@ -70,16 +70,24 @@ class Description:
                     yield method.upper(), path, operation
 
     def find(self, method, path):
-        """The template and operation of a request; None, None: undescribed."""
+        """The template and operation of a request; None: not described."""
+        template = self.template(path)
+        return template, self.strict["paths"].get(template, {}).get(
+            method.lower())
+
+    def template(self, path):
+        """The path of the document that this is; a literal one goes first."""
         path = path.partition("?")[0]
-        found = []
-        for verb, template, operation in self.operations():
-            pattern = re.sub(r"\{[^}]*\}", "[^/]+", template)
-            if verb == method and re.fullmatch(pattern, path):
-                found.append((template.count("{"), template, operation))
-        if not found:
-            return None, None
-        return min(found, key=lambda row: row[:2])[1:]
+        found = [template for template in self.strict["paths"] if
+                 re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", template), path)]
+        return min(found, key=lambda template: template.count("{"),
+                   default=None)
+
+    def methods(self, path):
+        """What Allow says of a path."""
+        have = {method.upper() for method in
+                self.strict["paths"][self.template(path)]} - {"PARAMETERS"}
+        return have | {"OPTIONS"} | ({"HEAD"} if "GET" in have else set())
 
     def described(self):
         """Every (method, template, status) that the document names."""
@@ -141,6 +149,8 @@ class Description:
                 assert re.fullmatch(r"\d+", value), f"{what}: {name}: {value}"
         assert reply.headers["Cache-Control"] == "no-store", what
         assert ("Allow" in reply.headers) == (reply.status == 405), what
-        if reply.status != 204:
+        if reply.headers["Transfer-Encoding"] == "chunked":
+            assert "Content-Length" not in reply.headers, what
+        elif reply.status != 204:
             assert int(reply.headers["Content-Length"]) == len(reply.body), \
                 what

@@ -3,6 +3,8 @@ their own."""
 
 import fcntl
 import os
+import pathlib
+import shutil
 import signal
 import threading
 
@@ -78,14 +80,30 @@ needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root gives a worker its own resolv.conf")
 
 
+# A mount on the machine's own resolv.conf would vanish, and the machine's file
+# be written, when somebody replaces that file: so /etc is another directory,
+# and in it the file is a mount as containers have it.
+PRIVATE = """
+mount --bind "$1" /etc && mount --bind "$2" /etc/resolv.conf || exit 1
+shift 2
+exec "$@"
+"""
+
+
 def private_resolv(stack, number):
-    """Prefix of a worker's command: it has a resolv.conf of its own, in a
-    mount namespace of its own."""
+    """Prefix of a worker's command: it has an /etc and a resolv.conf of its
+    own, in a mount namespace of its own."""
+    etc = stack.directory / f"etc-{number}"
+    etc.mkdir()
+    for name in ("os-release", "passwd", "group", "nsswitch.conf", "hosts"):
+        if pathlib.Path("/etc", name).exists():
+            shutil.copy(f"/etc/{name}", etc)
     path = resolv_conf(stack, number)
-    path.write_text(TEXT)
-    path.chmod(0o644)
-    return ["unshare", "--mount", "sh", "-c",
-            'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(path)]
+    for file in (path, etc / "resolv.conf"):
+        file.write_text(TEXT)
+        file.chmod(0o644)
+    return ["unshare", "--mount", "sh", "-c", PRIVATE, "sh", str(etc),
+            str(path)]
 
 
 def resolv_conf(stack, number):
@@ -102,13 +120,14 @@ def workers(*specifications):
 
 class Held:
     """Holds a file by a lease (fcntl(2)): who opens it to write waits until it
-    is released.  `wait` waits until somebody does."""
+    is released.  `wait` waits until somebody does; several that are held at
+    the same time share one `asked`."""
 
-    def __init__(self, path):
+    def __init__(self, path, asked=None):
         self.path = path
         self.fd = -1
         self.before = None
-        self.asked = threading.Event()
+        self.asked = asked or threading.Event()
 
     def __enter__(self):
         self.before = signal.signal(signal.SIGIO,

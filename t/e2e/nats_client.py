@@ -194,4 +194,5 @@ class Signer:
             {"alg": "EdDSA", "b64": False, "crit": ["b64"],
              "kid": self.key_id, "typ": "osapi-job"},
             separators=(",", ":")).encode())
-        return f"{head}..{base64url(self.key.sign(head.encode() + b'.' + data))}"
+        signed = self.key.sign(head.encode() + b"." + data)
+        return f"{head}..{base64url(signed)}"

@@ -1,16 +1,15 @@
 """Whatever is killed, a job that was taken ends, and no change is made twice."""
 
-import json
-import os
+import contextlib
 import signal
-import time
+import threading
 
 import pytest
 
 from job_client import (JOBS, SLOW, Held, events, everybody,
                         finished, get, needs_root, resolv_conf, submit, told,
                         workers)
-from nats_client import SHARED, Nats, Signer, own_consumer, uuid7
+from nats_client import SHARED, Nats, own_consumer
 from stack import wait_until
 
 STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
@@ -46,12 +45,6 @@ def restart_nats(stack, reader, how):
     stack.nats.start()
     stack.wait_nats()
     everybody(stack, reader, 3)
-
-
-def log_lines(stack, number, text):
-    """Lines of a worker's log that have it."""
-    return [line for line in stack.workers[number].log.read_text().splitlines()
-            if text in line]
 
 
 def test_a_query_whose_worker_dies_is_run_by_another(stack, reader, writer):
@@ -97,6 +90,52 @@ def test_a_change_whose_worker_dies_has_an_unknown_outcome(stack, reader,
     assert len(events(job, "started")) == 1, job["timeline"]
     assert "192.0.2.10" not in before
     assert "192.0.2.11" in resolv_conf(stack, 0).read_text()
+
+
+@needs_root
+def test_no_other_host_takes_over_a_change_that_was_begun(stack, reader,
+                                                          writer):
+    """Of _any: it was delivered to the others when its worker died."""
+    with contextlib.ExitStack() as held:
+        asked = threading.Event()
+        for number in range(3):
+            held.enter_context(Held(resolv_conf(stack, number), asked))
+        job_id = update(writer, "_any", "192.0.2.12")
+        assert asked.wait(60), "nobody begins it"
+        [begun] = events(told(reader, job_id, "started"), "started")
+        victim = NAMES.index(begun["hostname"])
+        stack.workers[victim].kill()
+        with Nats(stack) as nats:
+            wait_until("another one is given it", lambda: nats.api(
+                f"CONSUMER.INFO.JOBS.{SHARED}")["num_redelivered"] > 0)
+    stack.workers[victim].start()
+    job = finished(reader, job_id)
+    assert job["status"] == "failed", job
+    assert "unknown outcome" in job["error"], job
+    assert job["hostname"] == NAMES[victim], job
+    with Nats(stack) as nats:
+        wait_until("all is settled", lambda: not nats.unsettled(SHARED))
+        assert len(nats.events(job_id, "started")) == 1
+    for number in range(3):
+        assert "192.0.2.12" not in resolv_conf(stack, number).read_text()
+    everybody(stack, reader, 3)
+
+
+@needs_root
+def test_a_worker_that_stops_ends_the_change_that_it_began(stack, reader,
+                                                           writer):
+    with Held(resolv_conf(stack, 0)) as held:
+        job_id = update(writer, "w-0", "192.0.2.13")
+        held.wait()
+        stack.workers[0].popen.send_signal(signal.SIGTERM)
+        wait_until("it stops", lambda: '"msg":"stopping"' in
+                   stack.workers[0].log.read_text())
+    assert stack.workers[0].popen.wait(60) == 0
+    job = finished(reader, job_id)
+    assert job["status"] == "completed", job
+    assert "192.0.2.13" in resolv_conf(stack, 0).read_text()
+    stack.workers[0].start()
+    everybody(stack, reader, 3)
 
 
 @needs_root
@@ -203,71 +242,3 @@ def test_a_query_announced_twice_is_answered_once(reader, writer, nats,
             [own_consumer(name, "_all") for name in NAMES]:
         wait_until("all is settled", lambda: not nats.unsettled(name))
     assert len(nats.events(job_id, "completed")) == hosts
-
-
-@pytest.fixture(name="stored")
-def fixture_stored(stack, reader, writer, nats):
-    """Stores a genuine job for a host, without its notification; its id."""
-    data, _ = nats.job(submit(writer, target="w-0"))
-    signer = Signer(stack.directory / "keys" / "job-signing.pem")
-    def store(host, seconds):
-        now = time.time()
-        job = {**json.loads(data), "id": uuid7(), "target": host,
-               "expected": [host], "created": stamp(now),
-               "expires_at": stamp(now + seconds)}
-        text = json.dumps(job).encode()
-        nats.put_job(job["id"], text, signer.sign(text))
-        assert get(reader, job["id"])["status"] == "submitted"
-        return job["id"]
-    return store
-
-
-def stamp(seconds):
-    """RFC 3339 with milliseconds."""
-    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{text}.{int(seconds * 1000) % 1000:03d}Z"
-
-
-def test_a_lost_notification_is_published_once(stack, reader, nats, stored):
-    """A job that was stored when its maker died before its notification."""
-    before = nats.notifications().get("jobs.query.host.w-0", 0)
-    job = finished(reader, stored("w-0", 600))
-    assert job["status"] == "completed", job
-    assert len(events(job, "started")) == 1
-    assert nats.notifications()["jobs.query.host.w-0"] == before + 1
-    told_of = [line for line in stack.fcgi.log.read_text().splitlines()
-               if "notification was missing" in line and job["id"] in line]
-    assert len(told_of) == 1, told_of
-
-
-def test_a_job_past_its_deadline_ends_and_is_not_begun(stack, reader, nats,
-                                                       stored):
-    """Its host is away when it comes, and back too late."""
-    stack.workers[1].kill()
-    job_id = stored("w-1", 1)
-    nats.store("jobs.query.host.w-1", job_id)
-    job = finished(reader, job_id)
-    assert job["status"] == "failed", job
-    assert "no worker began it before its deadline" in job["error"], job
-    stack.workers[1].start()
-    everybody(stack, reader, 3)
-    job = told(reader, job_id, "failed", "w-1")
-    assert "expired" in events(job, "failed", "w-1")[0]["error"]
-    assert nats.events(job_id, "started") == []
-    assert job["status"] == "failed"
-
-
-def test_a_job_delivered_too_often_fails(stack, reader, writer):
-    """Its host takes it and is never heard of again."""
-    job_id = submit(writer, "network.ping.do",
-                    {"address": "127.0.0.1", "count": 20}, "w-1")
-    told(reader, job_id, "started")
-    os.kill(stack.workers[1].pid, signal.SIGSTOP)
-    try:
-        job = finished(reader, job_id)
-        assert job["status"] == "failed", job
-        assert "given up" in job["error"], job
-        assert "4 times" in job["error"], job
-    finally:
-        os.kill(stack.workers[1].pid, signal.SIGCONT)
-    everybody(stack, reader, 3)

@@ -16,7 +16,8 @@
 #include "t/support/fastcgi.h"
 #include "t/support/nats_server.h"
 
-#define SILENT 1000
+#define SILENT   1000
+#define LIMIT_MS 30000 /* only against waiting for ever */
 
 static struct api *api; /* without NATS: nobody listens on its port */
 
@@ -402,6 +403,23 @@ send_broken(const char *why, const struct fastcgi_buffer *sent, bool end)
 	close(fd);
 }
 
+/* A request whose client goes after 10 of 1,000 octets of its body. */
+static void
+abort_within_a_body(struct fastcgi_buffer *sent)
+{
+	struct fastcgi_call call = {.method = "POST",
+				    .uri = "/api/v1/jobs",
+				    .token = api_token(ROLE_WRITE),
+				    .type = "application/json",
+				    .body = "{\"operati",
+				    .size = 10,
+				    .length = "1000",
+				    .open_ended = true};
+
+	fastcgi_request(sent, &call);
+	fastcgi_record(sent, 1, FASTCGI_ABORT, 1, NULL, 0, 0);
+}
+
 static void
 survives_broken_records(void)
 {
@@ -440,6 +458,9 @@ survives_broken_records(void)
 	fastcgi_record(&cut, 1, FASTCGI_ABORT, 1, NULL, 0, 0);
 	send_broken("an abort", &cut, true);
 	fastcgi_buffer_free(&cut);
+	abort_within_a_body(&cut);
+	send_broken("an abort within a body", &cut, true);
+	fastcgi_buffer_free(&cut);
 	lives_on("after broken records");
 }
 
@@ -468,6 +489,111 @@ refuses_to_interleave(void)
 	fastcgi_answer_free(&answer);
 	fastcgi_buffer_free(&sent);
 	close(fd);
+}
+
+/* Records with id 0 are of the connection, not of a request. */
+static void
+passes_over_management_records(void)
+{
+	struct fastcgi_call call = {.method = "GET", .uri = "/health"};
+	struct fastcgi_buffer sent = {0}, names = {0};
+	struct fastcgi_answer answer;
+	int fd;
+
+	start();
+	fastcgi_pair(&names, "FCGI_MPXS_CONNS", "");
+	fastcgi_record(&sent, 1, FASTCGI_GET_VALUES, 0, names.data, names.size,
+		       names.size);
+	fastcgi_record(&sent, 1, 77, 0, NULL, 0, 0);
+	fastcgi_request(&sent, &call);
+	fd = fastcgi_connect(api_socket(api));
+	fastcgi_send(fd, &sent);
+	fastcgi_read(fd, &answer);
+	IS_INT("a request behind them", answer.status, 200);
+	fastcgi_answer_free(&answer);
+	fastcgi_buffer_free(&sent);
+	fastcgi_buffer_free(&names);
+	close(fd);
+}
+
+/* More than any nginx would send. */
+static void
+endures_large_parameters(void)
+{
+	static const size_t sizes[] = {70000, 8 * 1024 * 1024};
+	char *text = malloc(sizes[1] + 1);
+
+	start();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const char *params[] = {"HTTP_X", text, NULL};
+		struct fastcgi_call call = {
+		    .method = "GET", .uri = "/health", .params = params};
+		struct fastcgi_answer answer;
+
+		memset(text, 'a', sizes[i]);
+		text[sizes[i]] = '\0';
+		fastcgi_ask(api_socket(api), &call, &answer);
+		IS_INT("a header that nobody reads", answer.status, 200);
+		fastcgi_answer_free(&answer);
+		*text = '/';
+		call.uri = text;
+		call.params = NULL;
+		fastcgi_ask(api_socket(api), &call, &answer);
+		IS_INT("a path", answer.status, 400);
+		HAS_TEXT("a path", answer.body, "the path is longer than");
+		fastcgi_answer_free(&answer);
+		call.uri = "/health";
+		call.method = text;
+		fastcgi_ask(api_socket(api), &call, &answer);
+		IS_INT("a method", answer.status, 400);
+		fastcgi_answer_free(&answer);
+	}
+	free(text);
+	lives_on("after large parameters");
+}
+
+/* Sockets that the one responder has accepted and not closed. */
+static int
+accepted(void)
+{
+	pid_t pid = 0;
+	char path[64], line[512];
+	int count = 0;
+	FILE *file;
+
+	api_responders(api, &pid, 1);
+	snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)pid);
+	file = fopen(path, "r");
+	if (!file)
+		CU_FAIL_FATAL("no list of sockets");
+	/* an accepted one has the listening one's path; 03: connected */
+	while (fgets(line, sizeof(line), file))
+		if (strstr(line, api_socket(api)) && strstr(line, " 0001 03 "))
+			count++;
+	fclose(file);
+	return count;
+}
+
+/* Whether so many are open, after a while. */
+static bool
+come_to(int count)
+{
+	for (int i = 0; accepted() != count && i < LIMIT_MS / 10; i++)
+		poll(NULL, 0, 10);
+	return accepted() == count;
+}
+
+static void
+leaves_no_connection_open(void)
+{
+	int fd;
+
+	start();
+	OK("none is open after all that", come_to(0));
+	fd = fastcgi_connect(api_socket(api));
+	OK("one that is open is seen", come_to(1));
+	close(fd);
+	OK("and its end, too", come_to(0));
 }
 
 static void
@@ -570,8 +696,11 @@ const struct unit_case unit_cases[] = {
     {"serves kept connections without a thread each", serves_kept_connections},
     {"survives broken records", survives_broken_records},
     {"refuses to interleave requests", refuses_to_interleave},
+    {"passes over management records", passes_over_management_records},
+    {"endures large parameters", endures_large_parameters},
     {"endures a thousand silent connections", endures_silent_connections},
     {"endures clients that go", endures_clients_that_go},
+    {"leaves no connection open", leaves_no_connection_open},
     {"replaces a dead responder", replaces_a_dead_responder},
     {"keeps its configuration when the new one is bad",
      keeps_its_configuration_when_the_new_one_is_bad},

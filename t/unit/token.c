@@ -1,6 +1,7 @@
 /* t/unit/token.c: tokens that are good, and every way to forge one. */
 #include "t/unit/unit.h"
 
+#include <dlfcn.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <pthread.h>
@@ -556,6 +557,15 @@ verify_often(void *arg)
 	return NULL;
 }
 
+/* The MAC is compared by libjwt. One that does so with strcmp
+ * (CVE-2024-25189) tells by its time how much of a MAC was right. */
+static void
+compares_in_constant_time(void)
+{
+	OK("libjwt has its own comparison",
+	   dlsym(RTLD_DEFAULT, "jwt_strcmp") != NULL);
+}
+
 static void
 works_from_several_threads(void)
 {
@@ -599,6 +609,7 @@ const struct unit_case unit_cases[] = {
     {"judges claims", judges_claims},
     {"takes the highest role", takes_the_highest_role},
     {"verifies nothing without a key", verifies_nothing_without_a_key},
+    {"compares in constant time", compares_in_constant_time},
     {"works from several threads", works_from_several_threads},
     {"knows the roles", knows_the_roles},
     {NULL, NULL},

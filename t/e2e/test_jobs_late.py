@@ -1,0 +1,98 @@
+"""A job that lost its notification, its time or its host still ends."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from job_client import everybody, events, finished, get, submit, told
+from nats_client import Nats, Signer, uuid7
+
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
+                 "OSAPI_JOB_CONSUMER_ACK_WAIT": "1s",
+                 "OSAPI_JOB_CONSUMER_BACK_OFF": "1s",
+                 "OSAPI_JOB_CONSUMER_MAX_DELIVER": "4"},
+         "workers": [{"hostname": "w-0"}, {"hostname": "w-1"},
+                     {"hostname": "w-2"}]}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def fixture_ready(stack, reader):
+    everybody(stack, reader, 3)
+
+
+@pytest.fixture(name="nats")
+def fixture_nats(stack):
+    with Nats(stack) as nats:
+        yield nats
+
+
+@pytest.fixture(name="stored")
+def fixture_stored(stack, reader, writer, nats):
+    """Stores a genuine job for a host, without its notification; its id."""
+    data, _ = nats.job(submit(writer, target="w-0"))
+    signer = Signer(stack.directory / "keys" / "job-signing.pem")
+    def store(host, seconds):
+        now = time.time()
+        job = {**json.loads(data), "id": uuid7(), "target": host,
+               "expected": [host], "created": stamp(now),
+               "expires_at": stamp(now + seconds)}
+        text = json.dumps(job).encode()
+        nats.put_job(job["id"], text, signer.sign(text))
+        assert get(reader, job["id"])["status"] == "submitted"
+        return job["id"]
+    return store
+
+
+def stamp(seconds):
+    """RFC 3339 with milliseconds."""
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{text}.{int(seconds * 1000) % 1000:03d}Z"
+
+
+def test_a_lost_notification_is_published_once(stack, reader, nats, stored):
+    """A job that was stored when its maker died before its notification."""
+    before = nats.notifications().get("jobs.query.host.w-0", 0)
+    job = finished(reader, stored("w-0", 600))
+    assert job["status"] == "completed", job
+    told(reader, job["id"], "completed", "w-0")
+    assert len(nats.events(job["id"], "started")) == 1
+    assert nats.notifications()["jobs.query.host.w-0"] == before + 1
+    told_of = [line for line in stack.fcgi.log.read_text().splitlines()
+               if "notification was missing" in line and job["id"] in line]
+    assert len(told_of) == 1, told_of
+
+
+def test_a_job_past_its_deadline_ends_and_is_not_begun(stack, reader, nats,
+                                                       stored):
+    """Its host is away when it comes, and back too late."""
+    stack.workers[1].kill()
+    job_id = stored("w-1", 1)
+    nats.store("jobs.query.host.w-1", job_id)
+    job = finished(reader, job_id)
+    assert job["status"] == "failed", job
+    assert "no worker began it before its deadline" in job["error"], job
+    stack.workers[1].start()
+    everybody(stack, reader, 3)
+    job = told(reader, job_id, "failed", "w-1")
+    assert "expired" in events(job, "failed", "w-1")[0]["error"]
+    assert nats.events(job_id, "started") == []
+    assert job["status"] == "failed"
+
+
+def test_a_job_delivered_too_often_fails(stack, reader, writer):
+    """Its host takes it and is never heard of again."""
+    job_id = submit(writer, "network.ping.do",
+                    {"address": "127.0.0.1", "count": 20}, "w-1")
+    told(reader, job_id, "started")
+    os.kill(stack.workers[1].pid, signal.SIGSTOP)
+    try:
+        job = finished(reader, job_id)
+        assert job["status"] == "failed", job
+        assert "given up" in job["error"], job
+        assert "4 times" in job["error"], job
+    finally:
+        os.kill(stack.workers[1].pid, signal.SIGCONT)
+    everybody(stack, reader, 3)
