@@ -5,7 +5,7 @@ a test can have several workers and kill what it wants; Up runs `osapi up`,
 which starts them all.  Both use free ports, keep every program's output in
 DIR/log, and end exactly the process groups that they started.
 
-The programs are those below $OSAPI_BUILD (default: build).
+The programs are those below $TEST_BUILD (default: build).
 """
 
 import http.client
@@ -21,7 +21,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = (ROOT / os.environ.get("OSAPI_BUILD", "build")).resolve()
+BUILD = (ROOT / os.environ.get("TEST_BUILD", "build")).resolve()
 LIMIT = 60  # seconds; a guard against waiting for ever, not a measurement
 
 

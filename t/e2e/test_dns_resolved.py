@@ -16,7 +16,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / os.environ.get("OSAPI_BUILD", "build") / "t/unit/dns_resolved"
+PROGRAM = ROOT / os.environ.get("TEST_BUILD", "build") / "t/unit/dns_resolved"
 PACKAGES = ["systemd-resolved", "libsystemd-shared", "libkmod2", "libip4tc2"]
 GUARD_S = 60
 

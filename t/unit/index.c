@@ -1,7 +1,6 @@
 /*
  * t/unit/index.c: what is seen of a job depends on the set of its changes,
- * not on their order or number; pages, counters and expiry agree with a plain
- * list kept beside.
+ * not on their order or number.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,133 +8,15 @@
 
 #include "fcgi/index.h"
 #include "fcgi/view.h"
+#include "t/support/changes.h"
 #include "t/unit/unit.h"
 
-#define TTL_MS   86400000
-#define BASE_MS  INT64_C(1790000000000)
-#define AT(ms)   ((BASE_MS + (ms)) * CLOCK_NS_PER_MS)
 #define HOSTS    5
 #define SHUFFLES 400
 
 static const char *const hosts[HOSTS] = {"a", "b", "c", "d.example", "e"};
 
-/* A version 7 id of a given time; `n` tells those of one millisecond apart. */
-static const char *
-make_id(int64_t ms, unsigned n, char buf[static UUID_SIZE])
-{
-	unsigned long long t = (unsigned long long)(BASE_MS + ms);
-
-	snprintf(buf, UUID_SIZE, "%08llx-%04llx-7000-8000-%012x",
-		 t >> 16 & 0xffffffff, t & 0xffff, n);
-	return buf;
-}
-
-/* xorshift64*: the same numbers on every machine */
-static uint64_t
-draw(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * UINT64_C(2685821657736338717);
-}
-
 /* ---- changes ---- */
-
-enum kind { CHANGE_JOB, CHANGE_EVENT, CHANGE_RESPONSE, CHANGE_DELETE };
-
-struct change {
-	enum kind kind;
-	uint64_t revision;
-	struct job job;
-	struct event event;
-	struct response response;
-};
-
-static struct job
-make_job(const char *id, const char *target, const char *const *expected)
-{
-	struct job job = {.type = "system.hostname.get",
-			  .created_ns = AT(1000),
-			  .expires_ns = AT(90000),
-			  .submitted_by = "alice"};
-
-	memcpy(job.id, id, UUID_SIZE);
-	job.data = json_pack("{s:i}", "n", 1);
-	job.expected = json_array();
-	if (target_parse(target, &job.target, NULL) != ERR_OK)
-		abort();
-	for (; expected && *expected; expected++)
-		json_array_append_new(job.expected, json_string(*expected));
-	return job;
-}
-
-static struct event
-make_event(const char *id, enum job_event what, const char *host, int64_t ms)
-{
-	struct event event = {.event = what, .unix_nano = AT(ms)};
-
-	memcpy(event.job_id, id, UUID_SIZE);
-	snprintf(event.hostname, sizeof(event.hostname), "%s", host);
-	if (what == JOB_EVENT_FAILED)
-		snprintf(event.error, sizeof(event.error), "event of %s at %d",
-			 host, (int)ms);
-	return event;
-}
-
-static struct response
-make_response(const char *id, const char *host, bool failed, int64_t ms)
-{
-	struct response response = {.failed = failed, .timestamp_ns = AT(ms)};
-
-	memcpy(response.job_id, id, UUID_SIZE);
-	snprintf(response.hostname, sizeof(response.hostname), "%s", host);
-	if (failed)
-		snprintf(response.error, sizeof(response.error),
-			 "response of %s", host);
-	else
-		response.data = json_pack("{s:s}", "hostname", host);
-	return response;
-}
-
-static void
-apply(struct index *index, const struct change *change)
-{
-	switch (change->kind) {
-	case CHANGE_JOB:
-		index_put_job(index, &change->job, 300, change->revision);
-		break;
-	case CHANGE_EVENT:
-		index_put_event(index, &change->event, change->revision);
-		break;
-	case CHANGE_RESPONSE:
-		index_put_response(index, &change->response, 300,
-				   change->revision);
-		break;
-	case CHANGE_DELETE:
-		index_delete_job(index, change->job.id, change->revision);
-		break;
-	}
-}
-
-static void
-release(struct change *changes, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		job_release(&changes[i].job);
-		response_release(&changes[i].response);
-	}
-}
-
-static struct index *
-new_index(void)
-{
-	struct index *index = NULL;
-
-	if (index_new(NULL, TTL_MS, &index) != ERR_OK)
-		abort();
-	return index;
-}
 
 /* All that a reader can see of one job, as text; the caller frees it. */
 static char *
@@ -193,37 +74,38 @@ make_changes(const struct story *story, uint64_t *seed, const char *id,
 	changes[n++] = (struct change){
 	    .kind = CHANGE_JOB,
 	    .revision = 5,
-	    .job = make_job(id, story->target, story->expected)};
+	    .job = changes_job(id, story->target, story->expected)};
 	for (unsigned i = 0; i < story->events; i++) {
-		const char *host = hosts[draw(seed) % HOSTS];
-		enum job_event what =
-		    (enum job_event)(1 + draw(seed) % (JOB_EVENT_COUNT - 2));
-		int64_t ms = 1000 + (int64_t)(draw(seed) % 20) * 100;
+		const char *host = hosts[changes_draw(seed) % HOSTS];
+		enum job_event what = (enum job_event)(
+		    1 + changes_draw(seed) % (JOB_EVENT_COUNT - 2));
+		int64_t ms = 1000 + (int64_t)(changes_draw(seed) % 20) * 100;
 
 		changes[n] =
 		    (struct change){.kind = CHANGE_EVENT,
 				    .revision = 10 + n,
-				    .event = make_event(id, what, host, ms)};
+				    .event = changes_event(id, what, host, ms)};
 		n++;
-		if (draw(seed) % 3)
+		if (changes_draw(seed) % 3)
 			continue;
-		changes[n] = (struct change){
-		    .kind = CHANGE_RESPONSE,
-		    .revision = 10 + n,
-		    .response = make_response(id, host, draw(seed) % 2, ms)};
+		changes[n] =
+		    (struct change){.kind = CHANGE_RESPONSE,
+				    .revision = 10 + n,
+				    .response = changes_response(
+					id, host, changes_draw(seed) % 2, ms)};
 		n++;
 	}
 	if (story->given_up)
-		changes[n++] =
-		    (struct change){.kind = CHANGE_EVENT,
-				    .revision = 4000,
-				    .event = make_event(id, JOB_EVENT_FAILED,
-							JOB_API_HOST, 90000)};
+		changes[n++] = (struct change){
+		    .kind = CHANGE_EVENT,
+		    .revision = 4000,
+		    .event = changes_event(id, JOB_EVENT_FAILED, JOB_API_HOST,
+					   90000)};
 	if (story->deleted)
 		changes[n++] =
 		    (struct change){.kind = CHANGE_DELETE,
 				    .revision = 5000,
-				    .job = make_job(id, "_any", NULL)};
+				    .job = changes_job(id, "_any", NULL)};
 	return n;
 }
 
@@ -231,30 +113,32 @@ static void
 check_story(const struct story *story, uint64_t seed)
 {
 	static struct change changes[512];
-	struct index *ordered = new_index();
-	struct index *shuffled = new_index();
+	struct index *ordered = changes_index();
+	struct index *shuffled = changes_index();
 	char why[128];
 	char id[UUID_SIZE];
 	size_t count;
 	char *wanted;
 	char *got;
 
-	make_id(0, 1, id);
+	changes_id(0, 1, id);
 	count = make_changes(story, &seed, id, changes);
 	for (size_t i = 0; i < count; i++)
-		apply(ordered, &changes[i]);
+		changes_apply(ordered, &changes[i]);
 	/* Fisher-Yates, and each change up to three times. */
 	for (size_t i = count - 1; i > 0; i--) {
-		size_t j = draw(&seed) % (i + 1);
+		size_t j = changes_draw(&seed) % (i + 1);
 		struct change swap = changes[i];
 
 		changes[i] = changes[j];
 		changes[j] = swap;
 	}
 	for (size_t i = 0; i < count; i++) {
-		apply(shuffled, &changes[i]);
-		apply(shuffled, &changes[draw(&seed) % (i + 1)]);
-		apply(shuffled, &changes[draw(&seed) % (i + 1)]);
+		changes_apply(shuffled, &changes[i]);
+		changes_apply(shuffled,
+			      &changes[changes_draw(&seed) % (i + 1)]);
+		changes_apply(shuffled,
+			      &changes[changes_draw(&seed) % (i + 1)]);
 	}
 	wanted = see(ordered, id);
 	got = see(shuffled, id);
@@ -263,7 +147,7 @@ check_story(const struct story *story, uint64_t seed)
 	IS_TEXT(why, got, wanted);
 	free(wanted);
 	free(got);
-	release(changes, count);
+	changes_release(changes, count);
 	index_free(ordered);
 	index_free(shuffled);
 }
@@ -289,12 +173,6 @@ order_does_not_matter(void)
 
 /* ---- how a job stands ---- */
 
-struct fact {
-	char kind; /* a, s: events; C, F: events; c, f: responses */
-	const char *host;
-	int64_t ms;
-};
-
 struct standing {
 	const char *why;
 	const char *target;
@@ -303,38 +181,6 @@ struct standing {
 	enum job_status status;
 	bool complete;
 };
-
-static void
-apply_fact(struct index *index, const char *id, const struct fact *fact,
-	   uint64_t revision)
-{
-	static const struct {
-		char kind;
-		enum job_event event;
-	} kinds[] = {{'a', JOB_EVENT_ACKNOWLEDGED},
-		     {'s', JOB_EVENT_STARTED},
-		     {'C', JOB_EVENT_COMPLETED},
-		     {'F', JOB_EVENT_FAILED},
-		     {'r', JOB_EVENT_RETRIED}};
-	struct change change = {.revision = revision};
-
-	if (fact->kind == 'c' || fact->kind == 'f') {
-		change.kind = CHANGE_RESPONSE;
-		change.response =
-		    make_response(id, fact->host, fact->kind == 'f', fact->ms);
-		apply(index, &change);
-		response_release(&change.response);
-		return;
-	}
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct event event;
-
-		if (kinds[i].kind != fact->kind)
-			continue;
-		event = make_event(id, kinds[i].event, fact->host, fact->ms);
-		index_put_event(index, &event, revision);
-	}
-}
 
 static const char *const two[] = {"a", "b", NULL};
 
@@ -464,15 +310,15 @@ job_stands_as_its_facts_say(void)
 {
 	for (size_t i = 0; i < sizeof(standings) / sizeof(standings[0]); i++) {
 		const struct standing *s = &standings[i];
-		struct index *index = new_index();
+		struct index *index = changes_index();
 		struct index_view view;
 		char id[UUID_SIZE];
 		struct job job =
-		    make_job(make_id(0, 1, id), s->target, s->expected);
+		    changes_job(changes_id(0, 1, id), s->target, s->expected);
 
 		index_put_job(index, &job, 300, 1);
 		for (unsigned f = 0; s->facts[f].kind; f++)
-			apply_fact(index, id, &s->facts[f], f + 2);
+			changes_apply_fact(index, id, &s->facts[f], f + 2);
 		IS_INT(s->why, index_view(index, id, &view), ERR_OK);
 		IS_TEXT(s->why, job_status_text(view.status),
 			job_status_text(s->status));
@@ -488,18 +334,18 @@ job_stands_as_its_facts_say(void)
 static void
 delete_is_remembered(void)
 {
-	struct index *index = new_index();
+	struct index *index = changes_index();
 	struct index_view view;
 	char id[UUID_SIZE];
-	struct job job = make_job(make_id(0, 1, id), "_any", NULL);
+	struct job job = changes_job(changes_id(0, 1, id), "_any", NULL);
 	const struct fact late[] = {{'s', "a", 5}, {'c', "a", 6}};
 
 	index_put_job(index, &job, 300, 3);
 	index_delete_job(index, id, 7);
 	IS_INT("a deleted job is gone", index_view(index, id, &view), ERR_GONE);
 	OK("nobody need wait for it", index_complete(index, id));
-	apply_fact(index, id, &late[0], 8);
-	apply_fact(index, id, &late[1], 9);
+	changes_apply_fact(index, id, &late[0], 8);
+	changes_apply_fact(index, id, &late[1], 9);
 	index_put_job(index, &job, 300, 3);
 	IS_INT("what comes late does not bring it back",
 	       index_view(index, id, &view), ERR_GONE);
@@ -515,15 +361,15 @@ delete_is_remembered(void)
 static void
 reset_keeps_the_other_bucket(void)
 {
-	struct index *index = new_index();
+	struct index *index = changes_index();
 	struct index_view view;
 	char id[UUID_SIZE];
-	struct job job = make_job(make_id(0, 1, id), "_any", NULL);
+	struct job job = changes_job(changes_id(0, 1, id), "_any", NULL);
 	const struct fact facts[] = {{'s', "a", 5}, {'c', "a", 6}};
 
 	index_put_job(index, &job, 300, 30);
-	apply_fact(index, id, &facts[0], 31);
-	apply_fact(index, id, &facts[1], 9);
+	changes_apply_fact(index, id, &facts[0], 31);
+	changes_apply_fact(index, id, &facts[1], 9);
 	index_reset(index, INDEX_JOBS);
 	IS_INT("the job bucket began anew", index_view(index, id, &view),
 	       ERR_NOT_FOUND);
@@ -548,11 +394,11 @@ static void
 large_bodies_are_named_as_missing(void)
 {
 	static char large[INDEX_INLINE + 1];
-	struct index *index = new_index();
+	struct index *index = changes_index();
 	struct index_view view;
 	char id[UUID_SIZE];
-	struct job job = make_job(make_id(0, 1, id), "_any", NULL);
-	struct response response = make_response(id, "a", false, 1);
+	struct job job = changes_job(changes_id(0, 1, id), "_any", NULL);
+	struct response response = changes_response(id, "a", false, 1);
 
 	memset(large, 'x', INDEX_INLINE);
 	json_object_set_new(job.data, "large", json_string(large));
@@ -582,7 +428,7 @@ unknown_ids_are_not_found(void)
 	    {"not an id", "x"},
 	    {"empty", ""},
 	};
-	struct index *index = new_index();
+	struct index *index = changes_index();
 	struct index_view view;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -590,225 +436,6 @@ unknown_ids_are_not_found(void)
 		       ERR_NOT_FOUND);
 		OK(rows[i].why, !index_complete(index, rows[i].id));
 	}
-	index_free(index);
-}
-
-/* ---- pages against a plain list ---- */
-
-#define MODEL 3000
-
-static struct {
-	char id[UUID_SIZE];
-	int status; /* -1 not a job (any more) */
-} model[MODEL];
-
-static size_t
-model_count(int status)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < MODEL; i++)
-		n += model[i].status >= 0 &&
-		     (status < 0 || model[i].status == status);
-	return n;
-}
-
-/* The id at a position among those of a status, newest first. */
-static const char *
-model_at(int status, size_t position)
-{
-	for (size_t i = MODEL; i-- > 0;) {
-		if (model[i].status < 0 ||
-		    (status >= 0 && model[i].status != status))
-			continue;
-		if (position-- == 0)
-			return model[i].id;
-	}
-	return "(none)";
-}
-
-static void
-check_page(struct index *index, int status, size_t offset, size_t limit)
-{
-	struct index_view *views = NULL;
-	size_t count = 0;
-	size_t total = 0;
-	size_t left = model_count(status);
-	size_t wanted;
-
-	index_page(index, status, offset, limit, &views, &count, &total);
-	IS_INT("all that match are counted", total, left);
-	left = offset < left ? left - offset : 0;
-	wanted = limit && limit < left ? limit : left;
-	IS_INT("a page is as long as asked for", count, wanted);
-	for (size_t i = 0; i < count; i++) {
-		if (i % 37 == 0 || i + 1 == count)
-			IS_TEXT("newest first", views[i].id,
-				model_at(status, offset + i));
-		index_view_release(&views[i]);
-	}
-	free(views);
-}
-
-static void
-check_scan(struct index *index, enum job_status status)
-{
-	struct index_brief briefs[100];
-	char after[UUID_SIZE] = "";
-	size_t total = 0;
-	size_t n;
-
-	do {
-		n = index_scan(index, status, after, briefs, 100);
-		for (size_t i = 0; i < n; i++) {
-			OK("ids increase", strcmp(after, briefs[i].id) < 0);
-			memcpy(after, briefs[i].id, sizeof(after));
-		}
-		total += n;
-	} while (n == 100);
-	IS_INT("a scan sees every one once", total, model_count((int)status));
-}
-
-static void
-check_model(struct index *index)
-{
-	static const size_t offsets[] = {0, 1, 499, 1500, 2990, 100000};
-	struct index_counts counts;
-
-	index_counts(index, &counts);
-	IS_INT("jobs are counted", counts.jobs, model_count(-1));
-	for (int status = -1; status < JOB_STATUS_COUNT; status++) {
-		for (size_t i = 0; i < 6; i++)
-			check_page(index, status, offsets[i], 10);
-		check_page(index, status, 3, 400);
-		check_page(index, status, 0, 0);
-		if (status < 0)
-			continue;
-		IS_INT("each status is counted", counts.by_status[status],
-		       model_count(status));
-		check_scan(index, (enum job_status)status);
-	}
-}
-
-static void
-fill_model(struct index *index, uint64_t *seed)
-{
-	size_t order[MODEL];
-
-	for (size_t i = 0; i < MODEL; i++) {
-		make_id((int64_t)i * 10, (unsigned)i, model[i].id);
-		model[i].status = JOB_SUBMITTED;
-		order[i] = i;
-	}
-	for (size_t i = MODEL - 1; i > 0; i--) {
-		size_t j = draw(seed) % (i + 1);
-		size_t swap = order[i];
-
-		order[i] = order[j];
-		order[j] = swap;
-	}
-	for (size_t i = 0; i < MODEL; i++) {
-		struct job job = make_job(model[order[i]].id, "_any", NULL);
-
-		index_put_job(index, &job, 300, 1);
-		job_release(&job);
-	}
-}
-
-static void
-pages_agree_with_a_plain_list(void)
-{
-	static const struct {
-		struct fact fact;
-		int status;
-	} moves[] = {{{'s', "a", 1}, JOB_PROCESSING},
-		     {{'c', "a", 2}, JOB_COMPLETED},
-		     {{'f', "a", 2}, JOB_FAILED}};
-	struct index *index = new_index();
-	uint64_t seed = 42;
-
-	fill_model(index, &seed);
-	check_model(index);
-	for (size_t i = 0; i < MODEL * 2; i++) {
-		size_t at = draw(&seed) % MODEL;
-		size_t move = draw(&seed) % 4;
-
-		if (model[at].status != JOB_SUBMITTED)
-			continue;
-		if (move == 3) {
-			index_delete_job(index, model[at].id, 9);
-			model[at].status = -1;
-			continue;
-		}
-		apply_fact(index, model[at].id, &moves[move].fact, 2);
-		model[at].status = moves[move].status;
-	}
-	check_model(index);
-	index_free(index);
-}
-
-/* 600 jobs with room for one more anywhere: two stretches of the list, one
- * of them full. */
-static void
-check_insert(int64_t at_ms)
-{
-	struct index *index = new_index();
-	struct index_view *views = NULL;
-	size_t count = 0;
-	size_t total = 0;
-	char id[UUID_SIZE];
-
-	for (int64_t i = 0; i <= 600; i++) {
-		int64_t ms = i < 600 ? i * 2 : at_ms;
-		struct job job = make_job(make_id(ms, 1, id), "_any", NULL);
-
-		index_put_job(index, &job, 300, 1);
-		job_release(&job);
-	}
-	index_page(index, -1, 0, 0, &views, &count, &total);
-	IS_INT("all are there", count, 601);
-	for (size_t i = 1; i < count; i++)
-		OK("in order", strcmp(views[i - 1].id, views[i].id) > 0);
-	for (size_t i = 0; i < count; i++)
-		index_view_release(&views[i]);
-	free(views);
-	index_free(index);
-}
-
-static void
-order_holds_wherever_one_is_inserted(void)
-{
-	static const int64_t edges[] = {0, 256, 512, 600};
-
-	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
-		for (int64_t at = edges[i] - 3; at <= edges[i] + 3; at++)
-			check_insert(at * 2 - 1);
-}
-
-static void
-expiry_drops_the_oldest(void)
-{
-	struct index *index = new_index();
-	uint64_t seed = 7;
-	struct index_view view;
-	size_t dropped;
-
-	fill_model(index, &seed);
-	index_delete_job(index, model[5].id, 9);
-	IS_INT("nothing is old yet", index_expire(index, AT(TTL_MS - 1)), 0);
-	/* ids are 10 ms apart: those of 0 to 9990 ms are older */
-	dropped = index_expire(index, AT(TTL_MS + 9995));
-	IS_INT("jobs older than the TTL go, a deleted one is no job", dropped,
-	       999);
-	for (size_t i = 0; i < 1000; i++)
-		model[i].status = -1;
-	check_model(index);
-	IS_INT("the delete is forgotten with them",
-	       index_view(index, model[5].id, &view), ERR_NOT_FOUND);
-	IS_INT("all", index_expire(index, AT(TTL_MS * 2)), 2000);
-	for (size_t i = 0; i < MODEL; i++)
-		model[i].status = -1;
-	check_model(index);
 	index_free(index);
 }
 
@@ -828,18 +455,18 @@ changed(const char *job_id, void *arg)
 static void
 every_change_is_told(void)
 {
-	struct index *index = new_index();
+	struct index *index = changes_index();
 	char id[UUID_SIZE];
-	struct job job = make_job(make_id(0, 1, id), "_any", NULL);
+	struct job job = changes_job(changes_id(0, 1, id), "_any", NULL);
 	const struct fact fact = {'c', "a", 6};
 
 	changed_times = 0;
 	index_on_change(index, changed, NULL);
 	index_put_job(index, &job, 300, 1);
-	apply_fact(index, id, &fact, 2);
+	changes_apply_fact(index, id, &fact, 2);
 	IS_INT("the document and the response", changed_times, 2);
 	IS_TEXT("by the job's id", changed_id, id);
-	apply_fact(index, id, &fact, 2);
+	changes_apply_fact(index, id, &fact, 2);
 	IS_INT("the same again is no change", changed_times, 2);
 	job_release(&job);
 	index_free(index);
@@ -848,18 +475,18 @@ every_change_is_told(void)
 static void
 hosts_of_a_broadcast_are_bounded(void)
 {
-	struct index *index = new_index();
+	struct index *index = changes_index();
 	struct index_view view;
 	char id[UUID_SIZE];
 	char host[32];
-	struct job job = make_job(make_id(0, 1, id), "_all", two);
+	struct job job = changes_job(changes_id(0, 1, id), "_all", two);
 	struct fact fact = {'s', host, 6};
 
 	index_put_job(index, &job, 300, 1);
 	for (unsigned i = 0; i < INDEX_HOSTS_MAX + 500; i++) {
 		snprintf(host, sizeof(host), "host-%u", i);
 		fact.ms = (int64_t)i;
-		apply_fact(index, id, &fact, i + 2);
+		changes_apply_fact(index, id, &fact, i + 2);
 	}
 	IS_INT("it is there", index_view(index, id, &view), ERR_OK);
 	IS_INT("hosts are kept up to the bound", view.host_count,
@@ -880,10 +507,6 @@ const struct unit_case unit_cases[] = {
     {"a reset of one bucket keeps the other", reset_keeps_the_other_bucket},
     {"large bodies are named as missing", large_bodies_are_named_as_missing},
     {"unknown ids are not found", unknown_ids_are_not_found},
-    {"pages agree with a plain list", pages_agree_with_a_plain_list},
-    {"the order holds wherever one is inserted",
-     order_holds_wherever_one_is_inserted},
-    {"expiry drops the oldest", expiry_drops_the_oldest},
     {"every change is told", every_change_is_told},
     {"hosts and events of a broadcast are bounded",
      hosts_of_a_broadcast_are_bounded},

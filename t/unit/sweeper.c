@@ -178,6 +178,27 @@ await_status(const char *id, enum job_status status)
 	return true;
 }
 
+/* Waits until both indexes have so many jobs: what is swept before would be
+ * looked at in parts. */
+static bool
+await_jobs(size_t wanted)
+{
+	int64_t until_ms = clock_mono_ms() + GUARD_MS;
+
+	for (unsigned i = 0; i < NODES; i++) {
+		struct index_counts counts;
+
+		index_counts(nodes[i].index, &counts);
+		while (counts.jobs < wanted) {
+			if (clock_mono_ms() > until_ms)
+				return false;
+			look_again_soon();
+			index_counts(nodes[i].index, &counts);
+		}
+	}
+	return true;
+}
+
 /* Stores a job's document alone, as if its maker had died then. */
 static void
 store_document(const struct job *job)
@@ -354,6 +375,7 @@ old_jobs_are_looked_up_in_the_stream(void)
 	age(&told, STORE_DUPLICATES_MS * 2);
 	store_document(&told);
 	store_notification(&told);
+	OK("both know both jobs", await_jobs(2));
 	begin_to_sweep();
 	OK("the lost one is published", await_notifications(2));
 	OK("the other is not, though the server does not know its id",
@@ -378,6 +400,7 @@ many_are_looked_up_at_once(void)
 			store_notification(&job);
 		job_release(&job);
 	}
+	OK("both know all jobs", await_jobs(COUNT));
 	begin_to_sweep();
 	OK("those without one get one", await_notifications(COUNT));
 	OK("and no others", await_marker(COUNT + 1));
