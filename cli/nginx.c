@@ -289,7 +289,7 @@ render_site(const struct nginx_plan *plan, FILE *out, struct err_info *info)
 		close = memchr(next + 1, '@', (size_t)(end - next - 1));
 		snprintf(word, sizeof(word), "%.*s",
 			 close ? (int)(close - next - 1) : 0, next + 1);
-		if (!take_word(&r, word))
+		if (!close || !take_word(&r, word))
 			return err_set(info, ERR_INTERNAL,
 				       "the nginx template has an unknown "
 				       "word: %s",

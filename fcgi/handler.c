@@ -9,6 +9,7 @@ static const struct handler handlers[] = {
     {.id = "health", .run = health, .store = false},
     {.id = "health_ready", .run = health_ready, .store = true},
     {.id = "health_status", .run = health_status, .store = true},
+    {.id = "metrics", .run = metrics, .store = false},
     {.id = "version", .run = meta_version, .store = false},
     {.id = "openapi", .run = meta_openapi, .store = false},
     {.id = "jobs_create",

@@ -38,6 +38,8 @@ enum err handler_check(const struct spec *spec, struct err_info *info);
 enum handled health(struct request *request);
 enum handled health_ready(struct request *request);
 enum handled health_status(struct request *request);
+/* handlers/metrics.c */
+enum handled metrics(struct request *request);
 /* handlers/meta.c */
 enum handled meta_version(struct request *request);
 enum handled meta_openapi(struct request *request);

@@ -159,9 +159,9 @@ alive(const struct pool *pool)
 
 /* In the child: never returns. */
 static void
-become_responder(struct pool *pool, size_t slot, int ready_fd, pid_t parent)
+become_responder(struct pool *pool, size_t slot, int ready_fd, bool warm,
+		 pid_t parent)
 {
-	bool warm = alive(pool) > 0;
 	struct responder_options options = {
 	    .config = pool->setup.config,
 	    .spec = pool->options->spec,
@@ -170,7 +170,7 @@ become_responder(struct pool *pool, size_t slot, int ready_fd, pid_t parent)
 	    .slot = slot,
 	    .listen_fd = pool->options->listen_fd,
 	    .ready_fd = ready_fd,
-	    .warm = warm && pool->announced,
+	    .warm = warm,
 	    .started_ms = pool->started_ms,
 	};
 
@@ -190,6 +190,7 @@ start_one(struct pool *pool)
 	pid_t parent = getpid(), pid;
 	struct process *p = NULL;
 	int pipe_fds[2];
+	bool warm = alive(pool) > 0 && pool->announced;
 	size_t slot;
 
 	for (slot = 0; slot < SCOREBOARD_SLOTS && !p; slot++)
@@ -200,15 +201,19 @@ start_one(struct pool *pool)
 		return;
 	}
 	slot = (size_t)(p - pool->processes);
+	if (!warm) /* here, so that no other is ready before this one counts */
+		scoreboard_add(scoreboard_slot(pool->scoreboard, slot),
+			       SCOREBOARD_STARTING, 1);
 	pid = fork();
 	if (pid == 0) {
 		close(pipe_fds[0]);
-		become_responder(pool, slot, pipe_fds[1], parent);
+		become_responder(pool, slot, pipe_fds[1], warm, parent);
 	}
 	close(pipe_fds[1]);
 	if (pid < 0) {
 		log_error("fork", LOG_S("error", strerror(errno)));
 		close(pipe_fds[0]);
+		scoreboard_clear_gauges(pool->scoreboard, slot);
 		pool->start_at_ms = clock_mono_ms() + DELAY_LAST_MS;
 		return;
 	}

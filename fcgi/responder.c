@@ -219,6 +219,22 @@ say_ready(int fd)
 	close(fd);
 }
 
+/* Until a signal; the pool is told once when this process knows all it needs. */
+static int
+live(struct responder *r, int signal_fd, bool starting)
+{
+	int sig = 0;
+
+	while (!sig) {
+		if (starting && responder_ready(r, NULL) == ERR_OK) {
+			scoreboard_add(r->counters, SCOREBOARD_STARTING, -1);
+			starting = false;
+		}
+		sig = next_signal(signal_fd, starting ? TICK_MS : -1);
+	}
+	return sig;
+}
+
 static int
 open_signals(void)
 {
@@ -257,8 +273,8 @@ responder_run(const struct responder_options *options)
 		    hire(&crew, &r, (size_t)r.config->api.server.fcgi.threads);
 	if (!err) {
 		say_ready(options->ready_fd);
-		while (!sig)
-			sig = next_signal(signal_fd, -1);
+		if (!sig)
+			sig = live(&r, signal_fd, !options->warm);
 		log_debug("draining", LOG_I("signal", sig));
 		intake_stop(r.intake, RESPONDER_GRACE_MS);
 		dismiss(&crew);

@@ -16,9 +16,11 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
 	       "counters in shared memory need lock-free 64 bit atomics");
 
 const struct scoreboard_row scoreboard_rows[] = {
-#define SCOREBOARD_ROW(id, text, is_gauge, words) \
-	[SCOREBOARD_##                            \
-	    id] = {.name = (text), .gauge = (is_gauge), .help = (words)},
+#define SCOREBOARD_ROW(id, text, status, is_gauge, words) \
+	[SCOREBOARD_##id] = {.name = (text),              \
+			     .class = (status),           \
+			     .gauge = (is_gauge),         \
+			     .help = (words)},
     SCOREBOARD_LIST(SCOREBOARD_ROW)
 #undef SCOREBOARD_ROW
 };

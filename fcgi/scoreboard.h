@@ -18,26 +18,32 @@
 
 #define SCOREBOARD_SLOTS 256
 
-/* enumerator, name in /metrics, whether it is a gauge, help */
-#define SCOREBOARD_LIST(X)                                                    \
-	X(REQUESTS, "osapi_http_requests_total", false, "Requests answered.") \
-	X(STATUS_1XX, "osapi_http_responses_1xx_total", false, "Status 1xx.") \
-	X(STATUS_2XX, "osapi_http_responses_2xx_total", false, "Status 2xx.") \
-	X(STATUS_3XX, "osapi_http_responses_3xx_total", false, "Status 3xx.") \
-	X(STATUS_4XX, "osapi_http_responses_4xx_total", false, "Status 4xx.") \
-	X(STATUS_5XX, "osapi_http_responses_5xx_total", false, "Status 5xx.") \
-	X(AUTH_FAILURES, "osapi_http_auth_failures_total", false,             \
-	  "Requests without a valid token or scope.")                         \
-	X(ABORTED, "osapi_http_aborted_total", false,                         \
-	  "Requests whose client went away or broke the protocol.")           \
-	X(RESPAWNS, "osapi_pool_respawns_total", false,                       \
-	  "Responder processes started in place of one that died.")           \
-	X(IN_FLIGHT, "osapi_http_requests_in_flight", true,                   \
-	  "Requests being worked on, parked ones included.")                  \
-	X(WAITERS, "osapi_waiters", true, "Requests parked until a job ends.")
+/* enumerator, name and class in /metrics (rows of one name stand together),
+ * whether it is a gauge, help */
+#define SCOREBOARD_LIST(X)                                            \
+	X(REQUESTS, "osapi_http_requests_total", "", false,           \
+	  "Requests answered.")                                       \
+	X(STATUS_1XX, "osapi_http_responses_total", "1xx", false,     \
+	  "Answers by class of their status.")                        \
+	X(STATUS_2XX, "osapi_http_responses_total", "2xx", false, "") \
+	X(STATUS_3XX, "osapi_http_responses_total", "3xx", false, "") \
+	X(STATUS_4XX, "osapi_http_responses_total", "4xx", false, "") \
+	X(STATUS_5XX, "osapi_http_responses_total", "5xx", false, "") \
+	X(AUTH_FAILURES, "osapi_http_auth_failures_total", "", false, \
+	  "Requests without a valid token or scope.")                 \
+	X(ABORTED, "osapi_http_aborted_total", "", false,             \
+	  "Requests whose client went away or broke the protocol.")   \
+	X(RESPAWNS, "osapi_pool_respawns_total", "", false,           \
+	  "Responder processes started in place of one that died.")   \
+	X(STARTING, "osapi_pool_processes_starting", "", true,        \
+	  "Responder processes that were never ready.")               \
+	X(IN_FLIGHT, "osapi_http_requests_in_flight", "", true,       \
+	  "Requests being worked on, parked ones included.")          \
+	X(WAITERS, "osapi_waiters", "", true,                         \
+	  "Requests parked until a job ends.")
 
 enum scoreboard_counter {
-#define SCOREBOARD_ENUM(id, name, gauge, help) SCOREBOARD_##id,
+#define SCOREBOARD_ENUM(id, name, class, gauge, help) SCOREBOARD_##id,
 	SCOREBOARD_LIST(SCOREBOARD_ENUM)
 #undef SCOREBOARD_ENUM
 	    SCOREBOARD_COUNT
@@ -45,8 +51,9 @@ enum scoreboard_counter {
 
 struct scoreboard_row {
 	const char *name;
+	const char *class; /* value of its label "class", "" none */
 	bool gauge;
-	const char *help;
+	const char *help; /* "" after the first of a name */
 };
 
 /* SCOREBOARD_COUNT rows, in the order of the enumeration. */

@@ -224,6 +224,8 @@ store_job_read(struct store *store, const char *id, char **text, size_t *size,
 	result = jetstream_last(store->broker, store->queue,
 				store_key(store->queue, key, "jobs.%s", id),
 				store->read, &message, &sequence, info);
+	if (result == ERR_NOT_FOUND)
+		return err_set(info, result, "no job %s", id);
 	if (result != ERR_OK)
 		return result;
 	if (store_is_marker(message)) {

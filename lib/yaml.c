@@ -8,6 +8,7 @@
  */
 #include "lib/yaml.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,10 +19,9 @@
 
 struct builder {
 	struct yaml_node *root;
-	struct yaml_node
-	    *open[YAML_DEPTH_MAX]; /* not yet ended, outermost first */
-	size_t depth;              /* of open */
-	char *key;                 /* read, its value is still to come; owned */
+	struct yaml_node *in; /* the open collection; NULL: the document */
+	size_t depth;         /* collections that are open */
+	char *key;            /* read, its value is still to come; owned */
 	int key_line;
 	int documents;
 	struct err_info *info;
@@ -70,7 +70,7 @@ grow(void *array, size_t count, size_t size)
 static bool
 grow_collection(struct yaml_node *in)
 {
-	void *values = grow(in->values, in->count, sizeof(*in->values));
+	void *values = grow(in->values, in->count, sizeof(void *));
 	void *keys;
 	void *lines;
 
@@ -79,7 +79,7 @@ grow_collection(struct yaml_node *in)
 	in->values = values;
 	if (in->type != YAML_MAPPING)
 		return true;
-	keys = grow(in->keys, in->count, sizeof(*in->keys));
+	keys = grow(in->keys, in->count, sizeof(void *));
 	if (!keys)
 		return false;
 	in->keys = keys;
@@ -90,19 +90,22 @@ grow_collection(struct yaml_node *in)
 	return true;
 }
 
-/* Takes `node` into the innermost open collection, or as the root. */
+/* Takes `node` into the innermost open collection, or as the root; frees it
+ * where it cannot. */
 static enum err
 attach(struct builder *b, struct yaml_node *node)
 {
-	struct yaml_node *in = b->depth ? b->open[b->depth - 1] : NULL;
+	struct yaml_node *in = b->in;
 
 	if (!in) {
+		assert(!b->root); /* one document, and so one root */
 		b->root = node;
 		return ERR_OK;
 	}
 	if (!grow_collection(in)) {
 		yaml_tree_free(node);
-		return no_memory(b);
+		(void)no_memory(b);
+		return ERR_NO_MEMORY;
 	}
 	if (in->type == YAML_MAPPING) {
 		in->keys[in->count] = b->key;
@@ -123,8 +126,7 @@ line_of(const yaml_event_t *event)
 static bool
 wants_key(const struct builder *b)
 {
-	return b->depth && b->open[b->depth - 1]->type == YAML_MAPPING &&
-	       !b->key;
+	return b->in && b->in->type == YAML_MAPPING && !b->key;
 }
 
 static bool
@@ -202,9 +204,12 @@ open_collection(struct builder *b, enum yaml_type type, int line,
 		return no_memory(b);
 	node->type = type;
 	node->line = line;
+	node->parent = b->in;
 	code = attach(b, node);
-	if (code == ERR_OK)
-		b->open[b->depth++] = node;
+	if (code == ERR_OK) {
+		b->in = node;
+		b->depth++;
+	}
 	return code;
 }
 
@@ -251,6 +256,20 @@ refuse_duplicates(struct builder *b, const struct yaml_node *mapping)
 	return code;
 }
 
+/* Back to the collection around it; libyaml ends only what it began. */
+static enum err
+end_collection(struct builder *b)
+{
+	const struct yaml_node *ended = b->in;
+
+	assert(ended && b->depth);
+	b->in = ended->parent;
+	b->depth--;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its parent owns it */
+	return ended->type == YAML_MAPPING ? refuse_duplicates(b, ended)
+					   : ERR_OK;
+}
+
 static enum err
 on_event(struct builder *b, const yaml_event_t *event)
 {
@@ -272,10 +291,8 @@ on_event(struct builder *b, const yaml_event_t *event)
 				       event->data.mapping_start.anchor,
 				       event->data.mapping_start.tag);
 	case YAML_MAPPING_END_EVENT:
-		return refuse_duplicates(b, b->open[--b->depth]);
 	case YAML_SEQUENCE_END_EVENT:
-		b->depth--;
-		return ERR_OK;
+		return end_collection(b);
 	default: /* stream start and end, document end */
 		return ERR_OK;
 	}

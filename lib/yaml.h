@@ -26,9 +26,10 @@ struct yaml_node {
 	char *text; /* of a scalar, NUL-terminated */
 	bool
 	    quoted; /* a scalar that was written in quotes or as a block: always a string */
-	size_t count;              /* children of a sequence or mapping */
-	char **keys;               /* of a mapping, count of them */
-	int *key_lines;            /* of a mapping */
+	size_t count;             /* children of a sequence or mapping */
+	char **keys;              /* of a mapping, count of them */
+	int *key_lines;           /* of a mapping */
+	struct yaml_node *parent; /* of a sequence or mapping; NULL: the root */
 	struct yaml_node **values; /* count of them */
 };
 

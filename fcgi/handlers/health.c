@@ -28,6 +28,11 @@ health_ready(struct request *r)
 	enum err err;
 
 	err = responder_ready(r->responder, &info);
+	/* The next request may come to another process. */
+	if (!err &&
+	    scoreboard_sum(r->responder->scoreboard, SCOREBOARD_STARTING) > 0)
+		err = err_set(&info, ERR_UNAVAILABLE,
+			      "another process of the pool is starting");
 	if (!err)
 		err = store_ping(r->responder->store, PING_MS, &info);
 	if (!err) {

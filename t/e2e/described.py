@@ -123,8 +123,12 @@ class Description:
             assert "Content-Type" not in reply.headers, what
             return reply
         kind = reply.headers["Content-Type"]
+        text = reply.body.decode("utf-8")
+        if kind.startswith("text/plain;"):
+            kind, _, parameters = kind.partition("; ")
+            assert "charset=utf-8" in parameters, what
         assert kind in content, f"{what}: {kind} is not in {list(content)}"
-        value = json.loads(reply.body.decode("utf-8"))
+        value = text if kind == "text/plain" else json.loads(text)
         self.validate(content[kind]["schema"], value)
         if kind == "application/problem+json":
             assert value["status"] == reply.status, what

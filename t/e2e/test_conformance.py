@@ -48,7 +48,7 @@ TYPED = [
     ("POST", "/api/v1/network/ping", {"address": "127.0.0.1", "count": 1}),
 ]
 OPEN = ["/health", "/health/ready", "/api/v1/version", "/api/v1/openapi.json"]
-READ = ["/health/status", JOBS, f"{JOBS}/status", f"{JOBS}/workers",
+READ = ["/health/status", "/metrics", JOBS, f"{JOBS}/status", f"{JOBS}/workers",
         f"{JOBS}/{NO_JOB}", *[path for method, path, _ in TYPED
                               if method == "GET"]]
 WRITE = [("POST", JOBS, GOOD), ("DELETE", f"{JOBS}/{NO_JOB}", None),
@@ -218,6 +218,11 @@ def test_states(call, path):
         assert len(body["kv_buckets"]) == 3
 
 
+def test_metrics(call):
+    text = call("GET", "/metrics", status=200, role="read").body.decode()
+    assert text.startswith("# HELP osapi_")
+
+
 # ---- it was refused: in this order ----
 
 @titled([("GET", "/nonesuch", None), ("POST", "/api/v1/nonesuch", {}),
@@ -274,7 +279,7 @@ def test_413_and_415_before_400(call, method, path, body):
 
 
 @titled([row for row in SCOPED if row[1] not in (
-    "/health/status", f"{JOBS}/status", f"{JOBS}/workers")])
+    "/health/status", "/metrics", f"{JOBS}/status", f"{JOBS}/workers")])
 def test_400_before_the_work(call, method, path, body):
     reply = call(method, f"{path}?nonesuch=1", body, status=400)
     [error] = reply.json()["errors"]
@@ -409,8 +414,11 @@ def test_without_nats(stack, call):
     body = call("GET", "/health/status", status=503).json()
     assert body["status"] == "degraded"
     assert "nats" not in body and body["components"]["nats"]["error"]
+    text = call("GET", "/metrics", status=200).body.decode()
+    assert "\nosapi_nats_connected 0\n" in text
+    assert "osapi_jobs{" not in text and "osapi_workers_alive" not in text
     for method, path, body in ALL:
-        if path not in OPEN and path != "/health/status":
+        if path not in [*OPEN, "/health/status", "/metrics"]:
             call(method, path, body, status=503)
     stack.nats.start()
     stack.wait_nats()
