@@ -477,7 +477,9 @@ stop(struct supervisor *s, struct child *child)
 	int64_t end = clock_mono_ms() + child->plan.stop_ms;
 
 	if (child->pid)
-		kill(child->pid, SIGTERM);
+		kill(child->pid, child->plan.stop_signal
+				     ? child->plan.stop_signal
+				     : SIGTERM);
 	/* a second Ctrl-C is no reason to leave something running */
 	while (child->pid && clock_mono_ms() < end)
 		supervisor_step(s, 100);

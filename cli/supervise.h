@@ -24,7 +24,8 @@ struct child_plan {
 	const char *name; /* static storage */
 	const char *const
 	    *argv;   /* argv[0] is a path; lives as long as the supervisor */
-	int stop_ms; /* from SIGTERM to SIGKILL */
+	int stop_ms; /* from the stop signal to SIGKILL */
+	int stop_signal; /* what lets it finish what it does; 0: SIGTERM */
 };
 
 /* `log_dir` exists and is copied. */

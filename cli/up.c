@@ -5,6 +5,7 @@
 #include "cli/up.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,9 @@
 
 static enum err
 add(struct supervisor *s, const char *name, const char *const *argv,
-    int stop_ms, struct err_info *info)
+    int stop_ms, int stop_signal, struct err_info *info)
 {
-	const struct child_plan plan = {name, argv, stop_ms};
+	const struct child_plan plan = {name, argv, stop_ms, stop_signal};
 
 	return supervisor_add(s, &plan, info);
 }
@@ -54,13 +55,13 @@ add_programs(const struct up *up, struct supervisor *s, struct err_info *info)
 	nginx[0] = up->nginx;
 	nginx[4] = up->nginx_dir;
 	nginx[6] = up->nginx_conf;
-	code = add(s, "nats-server", nats, 10000, info);
+	code = add(s, "nats-server", nats, 10000, SIGTERM, info);
 	if (code == ERR_OK)
-		code = add(s, "osapi-worker", worker, 35000, info);
+		code = add(s, "osapi-worker", worker, 35000, SIGTERM, info);
 	if (code == ERR_OK)
-		code = add(s, "osapi-fcgi", fcgi, 35000, info);
+		code = add(s, "osapi-fcgi", fcgi, 35000, SIGTERM, info);
 	if (code == ERR_OK)
-		code = add(s, "nginx", nginx, 5000, info);
+		code = add(s, "nginx", nginx, 5000, SIGQUIT, info);
 	return code;
 }
 
@@ -179,9 +180,10 @@ say_where(const struct up *up)
 	       "logs   %s\n\n"
 	       "  curl -H \"Authorization: Bearer $(cat %s)\" "
 	       "http://127.0.0.1:%" PRId64 "/api/v1/system/status\n"
-	       "  %s -f %s client system status\n",
+	       "  %s -f %s client --url http://127.0.0.1:%" PRId64
+	       " system status\n",
 	       port, up->token_path, up->log_dir, up->token_path, port,
-	       up->self, up->config_path);
+	       up->self, up->config_path, port);
 	if (!up->demo)
 		puts("\nCtrl-C stops everything.");
 	fflush(stdout);

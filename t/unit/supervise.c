@@ -44,7 +44,7 @@ static void
 add(struct supervisor *s, const char *name, const char *const *argv,
     int stop_ms)
 {
-	const struct child_plan plan = {name, argv, stop_ms};
+	const struct child_plan plan = {name, argv, stop_ms, SIGTERM};
 	struct err_info info;
 
 	IS_INT(name, supervisor_add(s, &plan, &info), ERR_OK);
