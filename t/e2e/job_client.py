@@ -3,13 +3,12 @@ their own."""
 
 import fcntl
 import os
-import pathlib
-import shutil
 import signal
 import threading
 
 import pytest
 
+from private_etc import private_etc, resolv_conf
 from stack import wait_until
 
 HOSTNAME = "/api/v1/system/hostname"
@@ -17,7 +16,6 @@ JOBS = "/api/v1/jobs"
 FINAL = ("completed", "failed", "partial_failure")
 # packets are 200 ms apart: it runs for about 2 s
 SLOW = ("network.ping.do", {"address": "127.0.0.1", "count": 10})
-TEXT = "# kept\nnameserver 192.0.2.1\noptions ndots:2\n"
 
 
 def submit(writer, operation="system.hostname.get", data=None, target="_any",
@@ -80,42 +78,11 @@ needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root gives a worker its own resolv.conf")
 
 
-# A mount on the machine's own resolv.conf would vanish, and the machine's file
-# be written, when somebody replaces that file: so /etc is another directory,
-# and in it the file is a mount as containers have it.
-PRIVATE = """
-mount --bind "$1" /etc && mount --bind "$2" /etc/resolv.conf || exit 1
-shift 2
-exec "$@"
-"""
-
-
-def private_resolv(stack, number):
-    """Prefix of a worker's command: it has an /etc and a resolv.conf of its
-    own, in a mount namespace of its own."""
-    etc = stack.directory / f"etc-{number}"
-    etc.mkdir()
-    for name in ("os-release", "passwd", "group", "nsswitch.conf", "hosts"):
-        if pathlib.Path("/etc", name).exists():
-            shutil.copy(f"/etc/{name}", etc)
-    path = resolv_conf(stack, number)
-    for file in (path, etc / "resolv.conf"):
-        file.write_text(TEXT)
-        file.chmod(0o644)
-    return ["unshare", "--mount", "sh", "-c", PRIVATE, "sh", str(etc),
-            str(path)]
-
-
-def resolv_conf(stack, number):
-    """That file, as it is seen from outside."""
-    return stack.directory / f"resolv-{number}.conf"
-
-
 def workers(*specifications):
     """Specifications for a Stack, as root with private resolv.conf each."""
     if os.geteuid() != 0:
         return list(specifications)
-    return [{"wrap": private_resolv, **one} for one in specifications]
+    return [{"wrap": private_etc, **one} for one in specifications]
 
 
 class Held:
