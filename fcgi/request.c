@@ -197,36 +197,62 @@ request_drain(struct request *r)
 	return at_end(r);
 }
 
+/* The method where it is one of HTTP's, so that no client makes names. */
+static const char *
+known_method(const char *method)
+{
+	static const char *const known[] = {"GET",     "HEAD",   "POST",
+					    "PUT",     "DELETE", "OPTIONS",
+					    "CONNECT", "PATCH",  "TRACE"};
+
+	for (size_t i = 0; method && i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(known[i], method))
+			return known[i];
+	return "_OTHER";
+}
+
 static void
-count(const struct request *r, bool lost)
+count(const struct request *r, const struct request_end *end)
 {
 	struct scoreboard_slot *counters = r->responder->counters;
 	enum scoreboard_counter class = SCOREBOARD_STATUS_5XX;
 
-	if (r->status >= 100 && r->status < 500)
+	if (end->status >= 100 && end->status < 500)
 		class = SCOREBOARD_STATUS_1XX +
-			(enum scoreboard_counter)(r->status / 100 - 1);
-	if (r->answered) {
+			(enum scoreboard_counter)(end->status / 100 - 1);
+	if (end->answered) {
 		scoreboard_add(counters, SCOREBOARD_REQUESTS, 1);
 		scoreboard_add(counters, class, 1);
 	}
-	if (lost)
-		scoreboard_add(counters, SCOREBOARD_ABORTED, 1);
-	scoreboard_add(counters, SCOREBOARD_IN_FLIGHT, -1);
 }
 
 static void
-log_line(const struct request *r, bool lost)
+log_line(const struct request *r, const struct request_end *end)
 {
-	const struct spec_endpoint *endpoint = r->match.endpoint;
+	log_info(end->gone ? "request, client gone" : "request",
+		 LOG_S("method", r->method ? r->method : "-"),
+		 LOG_S("route", end->endpoint ? end->endpoint->path : "-"),
+		 LOG_I("status", end->status),
+		 LOG_R("duration_ms", (double)end->duration_us / 1000.0),
+		 LOG_S("subject", *r->token.subject ? r->token.subject : NULL));
+}
 
-	log_info(
-	    lost ? "request, client gone" : "request",
-	    LOG_S("method", r->method ? r->method : "-"),
-	    LOG_S("route", endpoint ? endpoint->path : "-"),
-	    LOG_I("status", r->status),
-	    LOG_R("duration_ms", (double)(now_us() - r->begun_us) / 1000.0),
-	    LOG_S("subject", *r->token.subject ? r->token.subject : NULL));
+/* The one place that hears of every request's end; its parameters can still
+ * be read. */
+static void
+tell_end(const struct request *r, bool gone)
+{
+	const struct request_end end = {
+	    .method = known_method(r->method),
+	    .endpoint = r->match.endpoint,
+	    .status = r->status,
+	    .duration_us = now_us() - r->begun_us,
+	    .answered = r->answered,
+	    .gone = gone,
+	};
+
+	count(r, &end);
+	log_line(r, &end);
 }
 
 /* Ends the FastCGI request and decides about the connection. */
@@ -264,9 +290,11 @@ request_finish(struct request *r, bool gone)
 	ended = request_drain(r);
 	if (gone && !r->answered)
 		r->status = STATUS_GONE;
-	log_line(r, gone);
+	tell_end(r, gone);
 	gone = hang_up(r, ended) || gone;
-	count(r, gone);
+	if (gone)
+		scoreboard_add(r->responder->counters, SCOREBOARD_ABORTED, 1);
+	scoreboard_add(r->responder->counters, SCOREBOARD_IN_FLIGHT, -1);
 	query_release(&r->query);
 	json_decref(r->parameters);
 	json_decref(r->body);

@@ -70,6 +70,16 @@ struct request {
 	void (*render)(struct request *request, enum wake why);
 };
 
+/* How a request ended: what metrics, the log line and traces are fed with. */
+struct request_end {
+	const char *method; /* one that is known, else "_OTHER"; static */
+	const struct spec_endpoint *endpoint; /* NULL: none matched */
+	int status;                           /* 499: the client left first */
+	int64_t duration_us; /* from accepting it to handing out the answer */
+	bool answered;       /* an answer was written */
+	bool gone;           /* its client was seen to leave */
+};
+
 /* The calling thread's log lines are about this request from now on. */
 void request_context(const struct request *request);
 
