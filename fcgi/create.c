@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/log.h"
 
 /* Who has to answer.  A named host that is silent now may still come back for
  * a submitted job. */
@@ -68,6 +69,20 @@ fill(const struct create *create, struct job *job)
 	snprintf(job->retry_of, sizeof(job->retry_of), "%s", create->retry_of);
 }
 
+static void
+tell(const struct job *job, int64_t begun_us)
+{
+	char target[SUBJECT_SIZE];
+
+	log_info("job created", LOG_S("job_id", job->id),
+		 LOG_S("operation", job->type),
+		 LOG_S("target", target_text(&job->target, target)),
+		 LOG_S("subject", job->submitted_by),
+		 LOG_S("retry_of", *job->retry_of ? job->retry_of : NULL),
+		 LOG_R("duration_ms",
+		       (double)(clock_mono_us() - begun_us) / 1000.0));
+}
+
 enum err
 create_job(struct responder *r, const struct create *create, struct job *out,
 	   uint64_t *revision, struct err_info *info)
@@ -75,6 +90,7 @@ create_job(struct responder *r, const struct create *create, struct job *out,
 	char signature[SIGNATURE_SIZE];
 	struct job job = {0};
 	char *text = NULL;
+	int64_t begun_us;
 	size_t size = 0;
 	enum err err;
 
@@ -94,10 +110,13 @@ create_job(struct responder *r, const struct create *create, struct job *out,
 		goto out;
 	}
 	memcpy(out->id, job.id, sizeof(out->id));
+	begun_us = clock_mono_us();
 	err = store_job_create(r->store, &job, text, size, signature, revision,
 			       info);
-	if (!err)
+	if (!err) {
 		index_put_job(r->index, &job, size, *revision);
+		tell(&job, begun_us);
+	}
 out:
 	free(text);
 	if (err)

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fcgi/intake.h"
@@ -23,15 +22,6 @@
 
 #define STATUS_GONE    499 /* for the log: nginx writes it so, too */
 #define ROLE_RESPONDER 1   /* FCGI_RESPONDER of the FastCGI specification */
-
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 const char *
 request_param(const struct request *request, const char *name)
@@ -95,7 +85,7 @@ request_read(struct responder *responder, int fd)
 	}
 	r->responder = responder;
 	r->begun_ns = clock_wall_ns();
-	r->begun_us = now_us();
+	r->begun_us = clock_mono_us();
 	r->fcgi.ipcFd = fd;
 	r->fcgi.keepConnection = 1;
 	/* Without this libfcgi blocks for 2 s when it closes. */
@@ -229,9 +219,11 @@ count(const struct request *r, const struct request_end *end)
 static void
 log_line(const struct request *r, const struct request_end *end)
 {
+	/* a path is told where there is no route that stands for it */
 	log_info(end->gone ? "request, client gone" : "request",
 		 LOG_S("method", r->method ? r->method : "-"),
 		 LOG_S("route", end->endpoint ? end->endpoint->path : "-"),
+		 LOG_S("path", end->endpoint ? NULL : r->path),
 		 LOG_I("status", end->status),
 		 LOG_R("duration_ms", (double)end->duration_us / 1000.0),
 		 LOG_S("subject", *r->token.subject ? r->token.subject : NULL));
@@ -246,7 +238,7 @@ tell_end(const struct request *r, bool gone)
 	    .method = known_method(r->method),
 	    .endpoint = r->match.endpoint,
 	    .status = r->status,
-	    .duration_us = now_us() - r->begun_us,
+	    .duration_us = clock_mono_us() - r->begun_us,
 	    .answered = r->answered,
 	    .gone = gone,
 	};

@@ -38,6 +38,15 @@ clock_mono_ms(void)
 	return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / CLOCK_NS_PER_MS;
 }
 
+int64_t
+clock_mono_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 struct timespec
 clock_mono_deadline(int64_t from_now_ms)
 {

@@ -2,7 +2,7 @@
  * lib/clock.h: wall clock, monotonic clock, and their texts.
  *
  * Wall time is int64_t nanoseconds since 1970 UTC, `_ns`; monotonic time is
- * int64_t milliseconds of CLOCK_MONOTONIC, `_ms`.  All functions may be called
+ * int64_t milliseconds of CLOCK_MONOTONIC, `_ms` (`_us` microseconds).  All functions may be called
  * from every thread.
  */
 #ifndef OSAPI_LIB_CLOCK_H
@@ -22,6 +22,9 @@ int64_t clock_wall_ns(void);
 
 /* Now, CLOCK_MONOTONIC, milliseconds. */
 int64_t clock_mono_ms(void);
+
+/* Now, CLOCK_MONOTONIC, microseconds: for durations that are told. */
+int64_t clock_mono_us(void);
 
 /* CLOCK_MONOTONIC `from_now_ms` from now, for pthread_cond_timedwait on a
  * condition whose clock was set to CLOCK_MONOTONIC. */

@@ -14,6 +14,7 @@
 
 #include "lib/jetstream_wire.h"
 #include "lib/json.h"
+#include "lib/log.h"
 
 #define JETSTREAM_API "$JS.API."
 #define ENSURE_TRIES  3
@@ -484,6 +485,7 @@ read_leader(struct broker *broker, const char *stream, const char *subject,
 	enum err result;
 
 	(void)snprintf(what, sizeof(what), "STREAM.MSG.GET.%s", stream);
+	log_debug("NATS read", LOG_S("stream", stream), LOG_S("key", subject));
 	result = jetstream_api(broker, what, body, JETSTREAM_TIMEOUT_MS, &reply,
 			       info);
 	if (result != ERR_OK)

@@ -8,6 +8,7 @@
 #include "lib/link.h"
 
 #include "lib/clock.h"
+#include "lib/log.h"
 
 #define RECONNECT_WAIT_MS   250
 #define RECONNECT_JITTER_MS 50
@@ -389,6 +390,10 @@ link_publish(struct link *link, natsMsg *message)
 	(void)pthread_rwlock_rdlock(&link->guard);
 	s = natsConnection_PublishMsg(link->connection, message);
 	(void)pthread_rwlock_unlock(&link->guard);
+	log_debug("NATS publish",
+		  LOG_S("nats_subject", natsMsg_GetSubject(message)),
+		  LOG_I("octets", natsMsg_GetDataLength(message)),
+		  LOG_S("failed", s == NATS_OK ? NULL : natsStatus_GetText(s)));
 	return s;
 }
 

@@ -513,7 +513,7 @@ give_back(struct consumers *consumers, natsMsg *message, bool shared)
 	if (kept)
 		return;
 	log_error("notification dropped, the server delivers it again",
-		  LOG_S("subject", natsMsg_GetSubject(message)));
+		  LOG_S("nats_subject", natsMsg_GetSubject(message)));
 	natsMsg_Destroy(message);
 }
 
@@ -546,7 +546,7 @@ receive(natsMsg *message, void *arg)
 		if (!status)
 			log_warning(
 			    "message of no consumer of ours, dropped",
-			    LOG_S("subject", natsMsg_GetSubject(message)));
+			    LOG_S("nats_subject", natsMsg_GetSubject(message)));
 		natsMsg_Destroy(message);
 	} else if (runner_offer(consumers->worker->runner, message, lane,
 				shared) == RUNNER_FULL) {

@@ -144,7 +144,7 @@ refuse(struct execution *e, bool genuine, const char *reason)
 
 	snprintf(text, sizeof(text), "refused: %.900s", reason);
 	log_warning("job refused", LOG_S("reason", reason),
-		    LOG_S("subject", e->work->subject));
+		    LOG_S("nats_subject", e->work->subject));
 	if (genuine || own_response(e, NULL) == ERR_OK)
 		tell(e, JOB_EVENT_ACKNOWLEDGED, text, "", &err, &info);
 	else
@@ -162,7 +162,7 @@ parse(struct execution *e)
 	if (e->work->id[0])
 		return STEP_NEXT;
 	log_warning("notification refused: not a job id",
-		    LOG_S("subject", e->work->subject));
+		    LOG_S("nats_subject", e->work->subject));
 	return settle(e, WORK_TERMINATE, 0);
 }
 
@@ -185,7 +185,7 @@ fetch(struct execution *e)
 	    (e->work->deliveries < MISSING_TRIES && !last_delivery(e)))
 		return again(e, "job not read", err, &info);
 	log_warning("notification refused: no such job",
-		    LOG_S("subject", e->work->subject));
+		    LOG_S("nats_subject", e->work->subject));
 	return settle(e, WORK_TERMINATE, 0);
 }
 
@@ -216,11 +216,7 @@ decode(struct execution *e)
 	if (err != ERR_OK)
 		return refuse(e, false, info.text);
 	e->decoded = true;
-	/* Bytes 3 to 35 of a traceparent are the trace id. */
-	if (strlen(e->job.traceparent) == JOB_TRACEPARENT_SIZE - 1)
-		snprintf(log_context()->trace_id,
-			 sizeof(log_context()->trace_id), "%.32s",
-			 e->job.traceparent + 3);
+	trail_job(&e->work->trail, &e->job);
 	if (strcmp(e->job.id, e->work->id) != 0)
 		return refuse(e, false, "the signed job is another one");
 	return STEP_NEXT;
@@ -294,7 +290,7 @@ in_time(struct execution *e)
 		 "%s",
 		 clock_rfc3339(e->job.expires_ns, deadline));
 	log_warning("job refused", LOG_S("reason", text),
-		    LOG_S("subject", e->work->subject));
+		    LOG_S("nats_subject", e->work->subject));
 	e->logged = true;
 	return failed(e, text);
 }
@@ -377,9 +373,11 @@ announce(struct execution *e)
 		step = again(e, "event not stored", err, &info);
 	if (step != STEP_NEXT)
 		return step;
+	trail_acknowledged(e->work);
 	tell(e, JOB_EVENT_STARTED, "", "", &err, &info);
 	if (err != ERR_OK && err != ERR_UNKNOWN_OUTCOME)
 		return again(e, "event not stored", err, &info);
+	trail_started(e->work);
 	return STEP_NEXT;
 }
 
@@ -475,7 +473,6 @@ execution_run(struct worker *worker, struct work *work)
 {
 	struct execution e = {.worker = worker, .work = work};
 	struct log_context *context = log_context();
-	int64_t begun_ms = clock_mono_ms();
 	enum step step = STEP_NEXT;
 	size_t i;
 
@@ -485,12 +482,7 @@ execution_run(struct worker *worker, struct work *work)
 	     i++)
 		step = steps[i](&e);
 	if (work->has_result && !e.logged)
-		log_info(work->response.failed ? "job failed" : "job completed",
-			 LOG_S("operation", e.job.type),
-			 LOG_S("error", work->response.failed
-					    ? work->response.error
-					    : NULL),
-			 LOG_I("duration_ms", clock_mono_ms() - begun_ms));
+		trail_result(work);
 	context->job_id[0] = '\0';
 	context->trace_id[0] = '\0';
 	free(e.text);

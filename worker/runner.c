@@ -170,11 +170,14 @@ runner_offer(struct runner *runner, natsMsg *message, enum job_lane lane,
 
 	if (!work) {
 		log_error("notification cannot be answered, dropped",
-			  LOG_S("subject", natsMsg_GetSubject(message)));
+			  LOG_S("nats_subject", natsMsg_GetSubject(message)));
 		natsMsg_Destroy(message);
 		return RUNNER_TAKEN;
 	}
 	work->shared = shared;
+	log_debug("notification", LOG_S("job_id", work->id),
+		  LOG_S("nats_subject", work->subject),
+		  LOG_I("delivery", (int64_t)work->deliveries));
 	pthread_mutex_lock(&runner->lock);
 	twin = find_held(runner, work->id);
 	if (twin)
@@ -372,6 +375,7 @@ substitute(struct runner *runner, struct work *stuck)
 	work->claimed = stuck->claimed;
 	work->check_job = true;
 	work->lane = stuck->lane;
+	trail_begin(&work->trail);
 	stuck->reply_count = 0;
 	stuck->abandoned = true;
 	release(runner, stuck);

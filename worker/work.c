@@ -26,6 +26,7 @@ work_new(const natsMsg *message, enum job_lane lane)
 	work->lane = lane;
 	work->deliveries = meta.deliveries;
 	work->arrived_ms = clock_mono_ms();
+	trail_begin(&work->trail);
 	snprintf(work->subject, sizeof(work->subject), "%s",
 		 natsMsg_GetSubject(message));
 	if (size == UUID_SIZE - 1)
@@ -44,6 +45,7 @@ work_recovered(const char *id)
 		return NULL;
 	snprintf(work->id, sizeof(work->id), "%s", id);
 	work->arrived_ms = clock_mono_ms();
+	trail_begin(&work->trail);
 	work->claimed = true;
 	work->check_job = true;
 	return work;
@@ -149,6 +151,8 @@ write_result(struct worker *worker, struct work *work, struct err_info *info)
 					    &work->event, info);
 	char text[JOB_ERROR_MAX];
 
+	if (err == ERR_OK)
+		trail_answered(work);
 	if (err == ERR_EXISTS) {
 		log_warning("result dropped, the store has another one",
 			    LOG_S("job_id", work->id));
@@ -161,8 +165,11 @@ write_result(struct worker *worker, struct work *work, struct err_info *info)
 	snprintf(text, sizeof(text), "the result cannot be stored: %.900s",
 		 info->text);
 	work_result(work, worker->hostname, text, NULL);
-	return store_response_write(worker->store, &work->response,
-				    &work->event, info);
+	err = store_response_write(worker->store, &work->response, &work->event,
+				   info);
+	if (err == ERR_OK)
+		trail_answered(work);
+	return err;
 }
 
 enum err

@@ -16,6 +16,7 @@
 #include "lib/error.h"
 #include "lib/job.h"
 #include "lib/subject.h"
+#include "worker/trail.h"
 
 #define WORK_REPLIES_MAX 8
 
@@ -50,6 +51,7 @@ struct work {
 	bool check_job; /* it took long: the job may have been deleted */
 	struct response response;
 	struct event event; /* completed or failed */
+	struct trail trail;
 	int64_t
 	    tried_ms; /* monotonic: the first delivery of the result, 0 none */
 };

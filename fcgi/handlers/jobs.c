@@ -232,6 +232,8 @@ jobs_delete(struct request *r)
 	 * gone for its next request, before the change comes back to us. */
 	if (revision)
 		index_delete_job(responder->index, id, revision + 1);
+	log_info("job deleted", LOG_S("job_id", id),
+		 LOG_S("subject", r->token.subject));
 	reply_empty(r, 204);
 	return HANDLED;
 }

@@ -44,7 +44,8 @@ captured(size_t *size)
 }
 
 static const char hostile[] =
-    "a\"b\\c\n\r\t\x01\x1b[31m\x7f \xc3\xa4 \xff\xc3 \xed\xa0\x80 \xc2\x85";
+    "a\"b\\c\n\r\t\x01\x1b[31m\x7f \xc3\xa4 \xff\xc3 \xed\xa0\x80 \xc2\x85"
+    "\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\xe2\x82\xac";
 
 static void
 writes_json_lines(void)
@@ -71,8 +72,10 @@ writes_json_lines(void)
 		json_member_string(line, "who"),
 		"a\"b\\c\n\r\t\x01\x1b[31m\x7f \xc3\xa4 "
 		"\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
-		"\xc2\x85");
+		"\xc2\x85\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\xe2\x82\xac");
 	OK("no escape character goes out", !strchr(text, 0x1b));
+	HAS_TEXT("what ends or turns lines is escaped, a euro sign is not",
+		 text, "\\u2028\\u202e\\u2066\xe2\x82\xac\"");
 	json_decref(line);
 	free(text);
 }
@@ -93,7 +96,8 @@ writes_text_lines(void)
 		 "empty=\"\" pair=\"a=b\" ");
 	HAS_TEXT("escaped", text,
 		 "who=\"a\\\"b\\\\c\\n\\r\\t\\x01\\x1b[31m\\x7f \xc3\xa4 "
-		 "\\xff\\xc3 \\xed\\xa0\\x80 \\u0085\"\n");
+		 "\\xff\\xc3 \\xed\\xa0\\x80 \\u0085"
+		 "\\u2028\\u202e\\u2066\xe2\x82\xac\"\n");
 	OK("one line", strchr(text, '\n') == text + size - 1);
 	free(text);
 }
