@@ -11,11 +11,13 @@
 enum { EXIT_REFUSED = 1, EXIT_UNREACHABLE = 3 };
 
 const struct argument api_arguments[] = {
-    {"url", 0, "URL", false, "Where the API is, instead of api.client.url."},
-    {"json", 'j', NULL, true, "Print the API's JSON unchanged."},
-    {"debug", 0, NULL, true, "Show the HTTP exchange on stderr."},
-    {"help", 'h', NULL, true, "This text."},
-    {NULL, 0, NULL, false, NULL},
+    {"url", 0, "URL", false, "Where the API is, instead of api.client.url.",
+     NULL},
+    {"file", 'f', "FILE", false, "osapi.yaml, as in osapi --help.", NULL},
+    {"json", 'j', NULL, true, "Print the API's JSON unchanged.", NULL},
+    {"debug", 0, NULL, true, "Show the HTTP exchange on stderr.", NULL},
+    {"help", 'h', NULL, true, "This text.", NULL},
+    ARGUMENTS_END,
 };
 
 int
@@ -23,6 +25,7 @@ api_open(const struct cli *cli, const struct arguments *arguments,
 	 struct api *api)
 {
 	const char *url = arguments_value(arguments, "url");
+	const char *file = arguments_value(arguments, "file");
 	const struct config_override overrides[] = {{"api.client.url", url},
 						    {NULL, NULL}};
 	struct err_info info = {{0}};
@@ -31,7 +34,7 @@ api_open(const struct cli *cli, const struct arguments *arguments,
 	*api = (struct api){
 	    .json = cli->json || arguments_has(arguments, "json"),
 	    .verbose = cli->debug || arguments_has(arguments, "debug")};
-	code = config_load(cli->config_path, CONFIG_CLIENT,
+	code = config_load(file ? file : cli->config_path, CONFIG_CLIENT,
 			   url ? overrides : NULL, &api->config, &info);
 	if (code)
 		return command_fail(ERR_INVALID, "%s", info.text);

@@ -27,7 +27,7 @@ struct api {
 	bool verbose; /* -d, request -v */
 };
 
-/* Flags of every client command: --url, --json, --debug, --help. */
+/* Flags of every client command: --url, --file, --json, --debug, --help. */
 extern const struct argument api_arguments[];
 
 /* Loads configuration and description; api_close is due after 0 only. */

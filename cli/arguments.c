@@ -9,6 +9,8 @@
 #include "cli/terminal.h"
 #include "lib/error.h"
 
+#define ARGUMENTS_NAME_SIZE 80
+
 /* Shows a word of the command line, cut and without control characters. */
 static bool
 refuse(const char *word, const char *why, const char *more)
@@ -72,37 +74,87 @@ find_letter(const struct arguments *arguments, char letter)
 	return NULL;
 }
 
+/* "--interface-name" */
+static void
+written(const char *name, char *out, size_t size)
+{
+	size_t i;
+
+	snprintf(out, size, "--%s", name);
+	for (i = 0; out[i]; i++)
+		if (out[i] == '_')
+			out[i] = '-';
+}
+
 static bool
 unknown(const struct arguments *arguments, const char *word)
 {
+	char known[ARGUMENTS_FLAGS_MAX][ARGUMENTS_NAME_SIZE];
 	const char *names[ARGUMENTS_FLAGS_MAX + 1] = {NULL};
-	char plain[64];
+	char plain[ARGUMENTS_NAME_SIZE];
 	const char *near;
 	size_t i;
 
-	for (i = 0; i < arguments->known_count; i++)
-		names[i] = arguments->known[i].name;
-	snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(word + 2, "="),
-		 word[1] == '-' ? word + 2 : "");
-	near = *plain ? command_suggest(plain, names) : NULL;
+	for (i = 0; i < arguments->known_count; i++) {
+		written(arguments->known[i].name, known[i], sizeof(*known));
+		names[i] = known[i];
+	}
+	snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(word, "="), word);
+	near = word[1] == '-' ? command_suggest(plain, names) : NULL;
 	if (near)
-		return refuse(word, ": unknown flag, did you mean --", near);
+		return refuse(word, ": unknown flag, did you mean ", near);
 	return refuse(word, ": unknown flag (--help lists them)", "");
 }
 
 static bool
 add(struct arguments *arguments, const struct argument *flag, const char *value)
 {
+	char name[ARGUMENTS_NAME_SIZE];
 	size_t i;
 
+	written(flag->name, name, sizeof(name));
 	for (i = 0; i < arguments->given_count; i++)
 		if (arguments->given[i].flag == flag && !flag->many)
-			return refuse(flag->name, " is given twice", "");
+			return refuse(name, " is given twice", "");
 	if (arguments->given_count == ARGUMENTS_GIVEN_MAX)
-		return refuse(flag->name, ": too many flags", "");
+		return refuse(name, ": too many flags", "");
 	arguments->given[arguments->given_count].flag = flag;
 	arguments->given[arguments->given_count].value = value;
 	arguments->given_count++;
+	return true;
+}
+
+/* Adds a flag with the value behind it in its own word or, where `value` is NULL
+ * and it takes one, in the next; *i moves on to that. */
+static bool
+add_value(struct arguments *arguments, const struct argument *flag,
+	  const char *value, int argc, char **argv, int *i)
+{
+	if (!flag->value)
+		return value ? refuse(argv[*i], " takes no value", "")
+			     : add(arguments, flag, "");
+	if (!value && *i + 1 == argc)
+		return refuse(argv[*i], " needs a value: ", flag->value);
+	return add(arguments, flag, value ? value : argv[++*i]);
+}
+
+/* "-iv", "-Thost": letters, of which the last may take a value. */
+static bool
+take_letters(struct arguments *arguments, int argc, char **argv, int *i)
+{
+	const char *p;
+
+	for (p = argv[*i] + 1; *p; p++) {
+		const struct argument *flag = find_letter(arguments, *p);
+
+		if (!flag)
+			return unknown(arguments, argv[*i]);
+		if (flag->value)
+			return add_value(arguments, flag, p[1] ? p + 1 : NULL,
+					 argc, argv, i);
+		if (!add(arguments, flag, ""))
+			return false;
+	}
 	return true;
 }
 
@@ -112,28 +164,18 @@ static bool
 take(struct arguments *arguments, int argc, char **argv, int *i)
 {
 	const char *word = argv[*i];
-	const char *value = NULL;
 	const struct argument *flag;
+	size_t size;
 
-	if (word[1] == '-') {
-		size_t size = strcspn(word + 2, "=");
-
-		flag = find_name(arguments, word + 2, size);
-		if (word[2 + size])
-			value = word + 2 + size + 1;
-	} else {
-		flag = find_letter(arguments, word[1]);
-		if (word[2])
-			value = word + 2;
-	}
+	if (word[1] != '-')
+		return take_letters(arguments, argc, argv, i);
+	size = strcspn(word + 2, "=");
+	flag = find_name(arguments, word + 2, size);
 	if (!flag)
 		return unknown(arguments, word);
-	if (!flag->value)
-		return value ? refuse(word, " takes no value", "")
-			     : add(arguments, flag, "");
-	if (!value && *i + 1 == argc)
-		return refuse(word, " needs a value: ", flag->value);
-	return add(arguments, flag, value ? value : argv[++*i]);
+	return add_value(arguments, flag,
+			 word[2 + size] ? word + 2 + size + 1 : NULL, argc,
+			 argv, i);
 }
 
 bool
@@ -239,18 +281,18 @@ arguments_help(const struct arguments *arguments)
 
 	for (i = 0; i < arguments->known_count; i++) {
 		const struct argument *flag = &arguments->known[i];
-		char left[80];
-		size_t k;
+		char name[ARGUMENTS_NAME_SIZE];
+		char left[2 * ARGUMENTS_NAME_SIZE];
 
+		written(flag->name, name, sizeof(name));
 		snprintf(
-		    left, sizeof(left), "%s%c%s--%s%s%s",
+		    left, sizeof(left), "%s%c%s%s%s%s",
 		    flag->letter ? "-" : " ", flag->letter ? flag->letter : ' ',
-		    flag->letter ? ", " : "  ", flag->name,
-		    flag->value ? " " : "", flag->value ? flag->value : "");
-		for (k = 0; left[k]; k++)
-			if (left[k] == '_')
-				left[k] = '-';
+		    flag->letter ? ", " : "  ", name, flag->value ? " " : "",
+		    flag->value ? flag->value : "");
 		printf("  %-32s ", left);
+		if (strlen(left) > HELP_COLUMN - 3)
+			printf("\n%*s", HELP_COLUMN, "");
 		print_wrapped(flag->help);
 	}
 }

@@ -1,10 +1,11 @@
 /*
- * cli/arguments.h: flags and words of a client command, whose flags are made at run
- * time from the description (cli/flags.h serves those that are fixed).
+ * cli/arguments.h: flags and words of a command.  The flags are rows of const
+ * tables, or made from the description at run time.
  */
 #ifndef OSAPI_CLI_ARGUMENTS_H
 #define OSAPI_CLI_ARGUMENTS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,11 +16,19 @@
 struct argument {
 	const char *
 	    name; /* "target", without the dashes; "_" may be written "-" and back */
-	char letter;       /* 'T', 0: none */
-	const char *value; /* placeholder, "HOST"; NULL: takes none */
-	bool many;         /* may be given again */
-	const char *help;  /* one line */
+	char letter; /* 'T', 0: none */
+	/* placeholder, "HOST", or the words that it may be, "read|write";
+	 * NULL: takes none */
+	const char *value;
+	bool many;            /* may be given again */
+	const char *help;     /* one line */
+	const json_t *schema; /* of the value, NULL: from no description */
 };
+
+#define ARGUMENTS_END                            \
+	{                                        \
+		NULL, 0, NULL, false, NULL, NULL \
+	}
 
 struct arguments {
 	size_t known_count;
@@ -29,7 +38,7 @@ struct arguments {
 		const struct argument *flag; /* one of known */
 		const char *value;           /* "" where it takes none */
 	} given[ARGUMENTS_GIVEN_MAX];
-	size_t word_count;
+	size_t word_count; /* behind the command's own */
 	const char *words[ARGUMENTS_WORDS_MAX];
 };
 
@@ -38,8 +47,8 @@ struct arguments {
 void arguments_know(struct arguments *arguments, const struct argument *rows);
 
 /*
- * Reads argv: "--name value", "--name=value", "-N value", "-Nvalue"; "--" ends the
- * flags, "-" is a word.  False after one line on stderr.  Keeps pointers into argv.
+ * Reads argv: "--name value", "--name=value", "-N value", "-Nvalue", "-ab" for
+ * "-a -b"; "--" ends the flags, "-" is a word.  False after one line on stderr.  Keeps pointers into argv.
  */
 bool arguments_parse(struct arguments *arguments, int argc, char **argv);
 

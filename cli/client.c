@@ -1,6 +1,6 @@
 /*
  * cli/client.c: `osapi client`: finds the command, in the table here or in the
- * description, and helps where there is none.
+ * description.
  */
 #include "cli/client.h"
 
@@ -10,244 +10,126 @@
 #include <string.h>
 
 #include "cli/api.h"
+#include "cli/catalog.h"
+#include "cli/confirm.h"
 #include "cli/described.h"
-#include "cli/terminal.h"
 #include "lib/spec.h"
-
-#define WORDS_MAX 128 /* known commands and their words */
 
 enum { EXIT_USAGE = 2 };
 
+#define ID "019365a0-4c1e-7d2b-8f3a-5b6c7d8e9f01"
+
+static const struct argument add_flags[] = {
+    {"operation", 0, "TYPE", false, "What to do, such as system.hostname.get.",
+     NULL},
+    {"data", 0, "JSON", false,
+     "What the operation needs: JSON, @file or @- (stdin).", NULL},
+    {"target", 'T', "HOST", false,
+     "_any (default), _all, a host name, or key:value.", NULL},
+    {"idempotency_key", 0, "KEY", false,
+     "The same key and job again make no second one.", NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument run_flags[] = {
+    {"timeout", 0, "DURATION", false,
+     "Stop waiting after this time; the job goes on.", NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument get_flags[] = {
+    {"wait", 0, "DURATION", false, "Wait until it has ended, at most so long.",
+     NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument retry_flags[] = {
+    {"target", 'T', "HOST", false, "Another target than the original's.", NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument request_flags[] = {
+    {"data", 'd', "DATA", false, "The body: text, @file or @- (stdin).", NULL},
+    {"header", 'H', "HEADER", true, "\"Name: value\", may be repeated.", NULL},
+    {"include", 'i', NULL, false, "Print status and headers too.", NULL},
+    {"verbose", 'v', NULL, false, "Show the exchange on stderr.", NULL},
+    {"output", 'o', "FILE", false, "Write the body there.", NULL},
+    ARGUMENTS_END,
+};
+
 const struct command command_client[] = {
-    {"job add", "--operation TYPE [FLAGS]", "Submit a job and say its id",
-     "Example:\n  osapi client job add --operation network.dns.get --data "
+    {"job add",
+     "--operation TYPE",
+     1,
+     "Submit a job and say its id",
+     "",
+     "  osapi client job add --operation network.dns.get --data "
      "'{\"interface_name\":\"eth0\"}' -T web-01\n",
+     {add_flags, confirm_arguments},
      client_job_add},
-    {"job get", "ID [FLAGS]", "Show a job, its timeline and its results",
-     "Example:\n  osapi client job get "
-     "019365a0-4c1e-7d2b-8f3a-5b6c7d8e9f01\n",
+    {"job get",
+     "ID",
+     1,
+     "Show a job, its timeline and its results",
+     "",
+     "  osapi client job get " ID "\n",
+     {get_flags},
      client_job_get},
-    {"job run", "--operation TYPE [FLAGS]",
+    {"job run",
+     "--operation TYPE",
+     1,
      "Submit a job, wait for it and print its result",
-     "Ctrl-C leaves the job running and says its id.\n\n"
-     "Example:\n  osapi client job run --operation system.hostname.get -T "
-     "_all\n",
+     "Ctrl-C leaves the job running and says its id.\n",
+     "  osapi client job run --operation system.hostname.get -T _all\n",
+     {add_flags, run_flags, confirm_arguments},
      client_job_run},
-    {"job retry", "ID [FLAGS]", "Run a job's operation again, as a new job",
-     "Example:\n  osapi client job retry "
-     "019365a0-4c1e-7d2b-8f3a-5b6c7d8e9f01 -T web-02\n",
+    {"job retry",
+     "ID",
+     1,
+     "Run a job's operation again, as a new job",
+     "",
+     "  osapi client job retry " ID " -T web-02\n",
+     {retry_flags, confirm_arguments},
      client_job_retry},
-    {"metrics", "[FLAGS]", "Print the metrics as Prometheus reads them",
-     "Example:\n  osapi client metrics\n", client_metrics},
-    {"request", "METHOD PATH [FLAGS]",
+    {"metrics",
+     "",
+     0,
+     "Print the metrics as Prometheus reads them",
+     "",
+     "  osapi client metrics\n",
+     {NULL},
+     client_metrics},
+    {"request",
+     "METHOD PATH",
+     2,
      "Send any request, with URL and token filled in",
-     "Example:\n  osapi client request POST /api/v1/network/ping -d "
+     "",
+     "  osapi client request POST /api/v1/network/ping -d "
      "'{\"address\":\"192.0.2.1\"}' -i\n",
+     {request_flags},
      client_request},
-    {NULL, NULL, NULL, NULL, NULL},
+    {NULL, NULL, 0, NULL, NULL, NULL, {NULL}, NULL},
 };
 
-const struct command *
-client_command(const char *words)
-{
-	const struct command *row = command_client;
-
-	while (row->words && strcmp(row->words, words) != 0)
-		row++;
-	return row->words ? row : NULL;
-}
-
-int
-client_help(const char *words, const struct arguments *arguments)
-{
-	const struct command *row = client_command(words);
-
-	if (!row)
-		return EXIT_USAGE;
-	printf("usage: osapi client %s %s\n\n%s.\n\n", row->words,
-	       row->arguments, row->summary);
-	arguments_help(arguments);
-	printf("\n%s", row->help);
-	return 0;
-}
-
-/* ---- all commands, for help and "did you mean" ---- */
-
-struct known {
-	size_t count;
-	struct {
-		const char *words;
-		const char *summary;
-	} items[WORDS_MAX];
-};
-
-static void
-know(struct known *known, const char *words, const char *summary)
-{
-	size_t i;
-
-	for (i = 0; i < known->count; i++)
-		if (strcmp(known->items[i].words, words) == 0)
-			return;
-	if (known->count == WORDS_MAX - 1)
-		return;
-	known->items[known->count].words = words;
-	known->items[known->count].summary = summary;
-	known->count++;
-}
-
 static int
-by_words(const void *a, const void *b)
+help_all(void)
 {
-	/* both are items of struct known, whose first member is its words */
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static struct known
-all_commands(const struct spec *spec)
-{
-	struct known known = {0};
-	size_t count;
-	const struct spec_endpoint *list = spec_endpoints(spec, &count);
-	const struct command *row;
-	size_t i;
-
-	for (row = command_client; row->words; row++)
-		know(&known, row->words, row->summary);
-	for (i = 0; i < count; i++)
-		if (list[i].cli)
-			know(&known, list[i].cli, list[i].summary);
-	qsort(known.items, known.count, sizeof(*known.items), by_words);
-	return known;
-}
-
-static bool
-begins(const char *words, const char *prefix)
-{
-	size_t size = strlen(prefix);
-
-	return size == 0 || (strncmp(words, prefix, size) == 0 &&
-			     (words[size] == ' ' || !words[size]));
-}
-
-static size_t
-list_commands(FILE *out, const struct known *known, const char *prefix)
-{
-	size_t listed = 0;
-	size_t i;
-
-	for (i = 0; i < known->count; i++) {
-		if (!begins(known->items[i].words, prefix))
-			continue;
-		fprintf(out, "  %-20s  %s\n", known->items[i].words,
-			known->items[i].summary);
-		listed++;
-	}
-	return listed;
-}
-
-static int
-help_all(const struct known *known)
-{
+	struct err_info info = {{0}};
+	struct catalog *catalog = catalog_new(&info);
 	struct arguments common = {0};
 
+	if (!catalog)
+		return command_fail(ERR_INTERNAL, "%s", info.text);
 	puts("usage: osapi client COMMAND [FLAGS]\n\n"
 	     "Ask the API, and the hosts behind it.\n");
-	list_commands(stdout, known, "");
+	catalog_list(catalog, "client", stdout);
 	puts("\nFlags of every command:");
 	arguments_know(&common, api_arguments);
 	arguments_help(&common);
 	puts("\nosapi client COMMAND --help tells its own flags.\n\n"
 	     "Example:\n  osapi client system status -T _all");
+	catalog_free(catalog);
 	return 0;
-}
-
-/* The words up to the first flag, "" for none. */
-static void
-join_words(int argc, char **argv, char *out, size_t size)
-{
-	size_t used = 0;
-	int i;
-
-	*out = '\0';
-	for (i = 0; i < argc && argv[i][0] != '-' && used < size; i++)
-		used += (size_t)snprintf(out + used, size - used, "%s%s",
-					 i ? " " : "", argv[i]);
-}
-
-static bool
-wants_help(int argc, char **argv)
-{
-	int i;
-
-	for (i = 0; i < argc && argv[i]; i++)
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0)
-			return true;
-	return argc == 0;
-}
-
-/* The command whose beginning was mistyped: compared by as many words as were
- * given. */
-static const char *
-suggest(const struct known *known, const char *words)
-{
-	const char *names[WORDS_MAX + 1];
-	size_t i;
-
-	for (i = 0; i < known->count; i++)
-		if (strncmp(known->items[i].words, words, strlen(words)) == 0)
-			return known->items[i].words;
-	for (i = 0; i < known->count; i++)
-		names[i] = known->items[i].words;
-	names[known->count] = NULL;
-	return command_suggest(words, names);
-}
-
-static int
-unknown(const struct known *known, int argc, char **argv)
-{
-	char words[128];
-	char first[64];
-	const char *near;
-	char *safe;
-	int status;
-	size_t i;
-
-	join_words(argc, argv, words, sizeof(words));
-	snprintf(first, sizeof(first), "%.*s", (int)strcspn(words, " "), words);
-	/* no command, but the beginning of some: "system", "network dns" */
-	if (wants_help(argc, argv))
-		return list_commands(stdout, known, words) || !*words
-			   ? 0
-			   : EXIT_USAGE;
-	for (i = 0; i < known->count; i++)
-		if (strncmp(known->items[i].words, words, strlen(words)) == 0 &&
-		    known->items[i].words[strlen(words)] == ' ')
-			break;
-	if (i < known->count) {
-		status = command_fail(ERR_INVALID,
-				      "client %s: a word is missing, known are",
-				      words);
-		list_commands(stderr, known, words);
-		return status;
-	}
-	near = suggest(known, words);
-	safe = terminal_safe(words);
-	if (near)
-		status = command_fail(ERR_INVALID,
-				      "client %s: unknown command, did you "
-				      "mean client %s?",
-				      safe ? safe : "?", near);
-	else
-		status = command_fail(ERR_INVALID,
-				      "client %s: unknown command (osapi "
-				      "client --help lists them)",
-				      safe ? safe : "?");
-	free(safe);
-	if (!near && *first)
-		list_commands(stderr, known, first);
-	return status;
 }
 
 /*
@@ -258,14 +140,15 @@ unknown(const struct known *known, int argc, char **argv)
 static int
 leading_flags(int argc, char **argv)
 {
-	static const char *const with_value[] = {"--url", "--target", "-T"};
+	static const char *const with_value[] = {"--url", "--file", "-f",
+						 "--target", "-T"};
 	size_t k;
 	int i = 0;
 
 	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
 		bool value = false;
 
-		for (k = 0; k < 3; k++)
+		for (k = 0; k < 5; k++)
 			value = value || strcmp(argv[i], with_value[k]) == 0;
 		i += value && i + 1 < argc ? 2 : 1;
 	}
@@ -275,24 +158,25 @@ leading_flags(int argc, char **argv)
 static int
 dispatch(const struct cli *cli, const struct spec *spec, int argc, char **argv)
 {
-	struct known known = all_commands(spec);
 	const struct spec_endpoint *endpoint;
 	const struct command *command;
 	int own;
 	int described;
+	int status;
 
 	if (argc == 0 || !argv[0] || argv[0][0] == '-') {
-		help_all(&known);
-		return wants_help(argc, argv) && argc ? 0 : EXIT_USAGE;
+		status = help_all();
+		return status ? status : argc == 0 ? EXIT_USAGE : 0;
 	}
 	command = command_find(command_client, argc, argv, &own);
 	endpoint = described_find(spec, argc, argv, &described);
 	if (command && own >= described)
-		return command->run(cli, argc - own, argv + own);
+		return command_start(command, "client ", api_arguments, cli,
+				     argc - own, argv + own);
 	if (endpoint)
 		return described_run(cli, spec, endpoint, argc - described,
 				     argv + described);
-	return unknown(&known, argc, argv);
+	return catalog_miss("client", argc, argv);
 }
 
 int

@@ -7,18 +7,11 @@
 
 #include "cli/command.h"
 
-int client_job_add(const struct cli *cli, int argc, char **argv);
-int client_job_get(const struct cli *cli, int argc, char **argv);
-int client_job_run(const struct cli *cli, int argc, char **argv);
-int client_job_retry(const struct cli *cli, int argc, char **argv);
-int client_metrics(const struct cli *cli, int argc, char **argv);
-int client_request(const struct cli *cli, int argc, char **argv);
-
-/* The row of command_client with these words. */
-const struct command *client_command(const char *words);
-
-/* Prints usage, summary, flags and example of such a row; returns 0. */
-struct arguments;
-int client_help(const char *words, const struct arguments *arguments);
+int client_job_add(const struct cli *cli, const struct arguments *arguments);
+int client_job_get(const struct cli *cli, const struct arguments *arguments);
+int client_job_run(const struct cli *cli, const struct arguments *arguments);
+int client_job_retry(const struct cli *cli, const struct arguments *arguments);
+int client_metrics(const struct cli *cli, const struct arguments *arguments);
+int client_request(const struct cli *cli, const struct arguments *arguments);
 
 #endif

@@ -1,15 +1,15 @@
 /*
- * cli/client_job.c: jobs are submitted, followed and repeated.
+ * cli/client_job.c: jobs are submitted, looked at and repeated.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/api.h"
 #include "cli/client.h"
 #include "cli/confirm.h"
+#include "cli/fleet.h"
+#include "cli/follow.h"
 #include "cli/input.h"
 #include "cli/job_view.h"
 #include "cli/render.h"
@@ -19,56 +19,13 @@
 #include "lib/subject.h"
 #include "lib/uuid.h"
 
-#define WAIT_MS        20000 /* of one request while a job is followed */
-#define WAIT_MARGIN_MS 10000
-#define JOBS_PATH      "/api/v1/jobs"
-
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-
-static const struct argument add_flags[] = {
-    {"operation", 0, "TYPE", false, "What to do, such as system.hostname.get."},
-    {"data", 0, "JSON", false,
-     "What the operation needs: JSON, @file or @- (stdin)."},
-    {"target", 'T', "HOST", false,
-     "_any (default), _all, a host name, or key:value."},
-    {"idempotency_key", 0, "KEY", false,
-     "The same key and job again make no second one."},
-    {NULL, 0, NULL, false, NULL},
-};
-
-static const struct argument wait_flags[] = {
-    {"wait", 0, "DURATION", false, "Give up waiting after this time."},
-    {NULL, 0, NULL, false, NULL},
-};
-
-static const struct argument target_flags[] = {
-    {"target", 'T', "HOST", false, "Another target than the original's."},
-    {NULL, 0, NULL, false, NULL},
-};
+#define JOBS_PATH "/api/v1/jobs"
 
 /* A command of this file on its way. */
 struct job_call {
-	struct arguments arguments;
+	const struct arguments *arguments;
 	struct api api;
 };
-
-/* Knows the flags, reads argv, opens the API.  0: go on, and end with
- * finish; -1: done, *status is the exit code. */
-static int
-begin(struct job_call *call, const struct cli *cli, const char *words, int argc,
-      char **argv, int *status)
-{
-	arguments_know(&call->arguments, api_arguments);
-	*status = EXIT_USAGE;
-	if (!arguments_parse(&call->arguments, argc, argv))
-		return -1;
-	if (arguments_has(&call->arguments, "help")) {
-		*status = client_help(words, &call->arguments);
-		return -1;
-	}
-	*status = api_open(cli, &call->arguments, &call->api);
-	return *status ? -1 : 0;
-}
 
 static int
 finish(struct job_call *call, int status)
@@ -169,7 +126,7 @@ read_data(const struct arguments *arguments, json_t **data)
 static int
 make_body(const struct job_call *call, json_t **body)
 {
-	const struct arguments *arguments = &call->arguments;
+	const struct arguments *arguments = call->arguments;
 	const char *type = arguments_value(arguments, "operation");
 	const char *target = arguments_value(arguments, "target");
 	const struct spec_operation *operation;
@@ -208,7 +165,7 @@ static int
 submit(const struct job_call *call, const json_t *body,
        struct http_response *response)
 {
-	const char *key = arguments_value(&call->arguments, "idempotency_key");
+	const char *key = arguments_value(call->arguments, "idempotency_key");
 	struct http_request request = {.method = "POST",
 				       .timeout_ms = API_TIMEOUT_MS};
 	const char *headers[1];
@@ -259,16 +216,14 @@ show_created(const struct api *api, const struct http_response *response)
 }
 
 int
-client_job_add(const struct cli *cli, int argc, char **argv)
+client_job_add(const struct cli *cli, const struct arguments *arguments)
 {
-	struct job_call call = {0};
+	struct job_call call = {.arguments = arguments};
 	struct http_response response = {0};
 	json_t *body = NULL;
-	int status;
+	int status = api_open(cli, arguments, &call.api);
 
-	arguments_know(&call.arguments, add_flags);
-	arguments_know(&call.arguments, confirm_arguments);
-	if (begin(&call, cli, "job add", argc, argv, &status))
+	if (status)
 		return status;
 	status = make_body(&call, &body);
 	if (!status)
@@ -280,210 +235,135 @@ client_job_add(const struct cli *cli, int argc, char **argv)
 	return finish(&call, status);
 }
 
-/* ---- following a job ---- */
+/* ---- running a job ---- */
 
-/* What Ctrl-C says; written by a signal handler, so made before. */
-static char farewell[160];
-static size_t farewell_size;
-
-static void
-say_farewell(int signal_number)
-{
-	ssize_t ignored = write(STDERR_FILENO, farewell, farewell_size);
-
-	(void)signal_number;
-	(void)ignored;
-	_exit(EXIT_INTERRUPTED);
-}
-
-static void
-leave_on_interrupt(const char *id)
-{
-	struct sigaction action = {.sa_handler = say_farewell};
-	int n = snprintf(farewell, sizeof(farewell),
-			 "\nosapi: job %s goes on; osapi client job get %s "
-			 "shows it\n",
-			 id, id);
-
-	farewell_size = n > 0 && (size_t)n < sizeof(farewell)
-			    ? (size_t)n
-			    : sizeof(farewell) - 1;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-static void
-show_progress(const json_t *job, int64_t begun_ms)
-{
-	const char *text = json_member_string(job, "status");
-	char *safe = terminal_safe(text ? text : "waiting");
-
-	fprintf(stderr, "\r\033[K%s, %lld s", safe ? safe : "?",
-		(long long)((clock_mono_ms() - begun_ms) / 1000));
-	if (job_view_hosts(job))
-		fprintf(stderr, ", %zu of %zu hosts have answered",
-			job_view_answered(job), job_view_hosts(job));
-	fflush(stderr);
-	free(safe);
-}
-
-static void
-clear_progress(bool progress)
-{
-	if (progress)
-		fputs("\r\033[K", stderr);
-}
-
-/* GET of the job until it has ended or limit_ms (-1: none) is over; the last
- * answer is in *response, its JSON in *job. */
+/* A job for nobody would be waited for until its deadline. */
 static int
-follow(const struct api *api, const char *id, int64_t limit_ms,
-       struct http_response *response, json_t **job)
+check_reach(const struct api *api, const json_t *body)
 {
-	bool progress = isatty(STDERR_FILENO) && !api->json;
-	int64_t begun_ms = clock_mono_ms();
-	int64_t left_ms = limit_ms < 0 ? WAIT_MS : limit_ms;
-	int status = 0;
+	const char *text = json_member_string(body, "target_hostname");
+	struct target target;
+	size_t hosts = 0;
+	int status;
 
-	do {
-		/* short turns, so that the progress line moves */
-		int64_t turn_ms = progress ? 1000 : WAIT_MS;
-		char path[128];
-
-		if (left_ms < turn_ms)
-			turn_ms = left_ms;
-		if (limit_ms == 0)
-			snprintf(path, sizeof(path), JOBS_PATH "/%s", id);
-		else
-			snprintf(path, sizeof(path),
-				 JOBS_PATH "/%s?wait=%lldms", id,
-				 (long long)turn_ms);
-		json_decref(*job);
-		*job = NULL;
-		http_release(response);
-		status = api_call(api, "GET", path, NULL,
-				  turn_ms + WAIT_MARGIN_MS, response);
-		if (!status && response->status >= 400)
-			status = api_refused(api, response);
-		else if (!status)
-			status = api_value(response, job);
-		if (status)
-			break;
-		if (limit_ms >= 0)
-			left_ms = limit_ms - (clock_mono_ms() - begun_ms);
-		if (progress && !job_view_ended(*job))
-			show_progress(*job, begun_ms);
-	} while (!job_view_ended(*job) && left_ms > 0);
-	clear_progress(progress);
-	return status;
+	if (target_parse(text, &target, NULL) != ERR_OK)
+		return 0; /* the API says why */
+	status = fleet_count(api, &target, &hosts);
+	if (status || hosts)
+		return status;
+	return command_fail(ERR_NOT_FOUND,
+			    "no live worker matches \"%s\", nothing was "
+			    "submitted (osapi client job add leaves a job for "
+			    "one that comes later)",
+			    text);
 }
 
 static int
-show_end(const struct api *api, const char *id, const json_t *job,
-	 const struct http_response *response)
+show_end(const struct api *api, const struct followed *followed)
 {
-	const char *status = json_member_string(job, "status");
-	const char *error = json_member_string(job, "error");
+	const char *id = followed->id;
+	const char *state = json_member_string(followed->job, "status");
+	const char *error = json_member_string(followed->job, "error");
 	char *safe;
+	int status;
 
 	if (api->json)
-		api_print(response);
+		api_print(&followed->response);
 	else
-		job_view_results(stdout, api->spec, job);
-	if (job_view_completed(job))
+		job_view_results(stdout, api->spec, followed->job);
+	if (job_view_completed(followed->job))
 		return 0;
 	fflush(stdout);
-	if (!job_view_ended(job))
+	if (!job_view_ended(followed->job))
 		return command_fail(ERR_TIMEOUT,
 				    "job %s is not done yet; osapi client job "
 				    "get %s shows it",
 				    id, id);
 	safe = terminal_safe(error ? error : "");
-	command_fail(ERR_NOT_FOUND, "job %s: %s%s%s", id,
-		     status ? status : "failed", safe && *safe ? ": " : "",
-		     safe ? safe : "");
+	status = command_fail(ERR_NOT_FOUND, "job %s: %s%s%s", id,
+			      state ? state : "failed",
+			      safe && *safe ? ": " : "", safe ? safe : "");
 	free(safe);
-	return EXIT_REFUSED;
+	return status;
 }
 
 static int
-follow_created(const struct job_call *call, const struct http_response *created,
+follow_created(const struct api *api, const struct http_response *created,
 	       int64_t limit_ms)
 {
-	struct http_response response = {0};
+	struct followed followed = {.limit_ms = limit_ms};
 	json_t *answer = NULL;
-	json_t *job = NULL;
-	const char *id;
 	int status = api_value(created, &answer);
 
 	if (status)
 		return status;
-	id = json_member_string(answer, "job_id");
-	if (!id || !uuid_valid(id)) {
+	followed.id = json_member_string(answer, "job_id");
+	if (!followed.id || !uuid_valid(followed.id)) {
 		json_decref(answer);
 		return command_fail(ERR_INTERNAL, "the answer names no job");
 	}
-	leave_on_interrupt(id);
-	status = follow(&call->api, id, limit_ms, &response, &job);
+	follow_leave(followed.id);
+	status = follow(api, &followed);
 	if (!status)
-		status = show_end(&call->api, id, job, &response);
-	http_release(&response);
-	json_decref(job);
+		status = show_end(api, &followed);
+	else
+		fprintf(stderr,
+			"osapi: job %s goes on; osapi client job get %s "
+			"shows it\n",
+			followed.id, followed.id);
+	follow_release(&followed);
 	json_decref(answer);
 	return status;
 }
 
 int
-client_job_run(const struct cli *cli, int argc, char **argv)
+client_job_run(const struct cli *cli, const struct arguments *arguments)
 {
-	struct job_call call = {0};
+	struct job_call call = {.arguments = arguments};
 	struct http_response response = {0};
 	json_t *body = NULL;
-	int64_t limit_ms;
-	int status;
+	int64_t limit_ms = -1;
+	int status = duration_flag(arguments, "timeout", -1, &limit_ms);
 
-	arguments_know(&call.arguments, add_flags);
-	arguments_know(&call.arguments, wait_flags);
-	arguments_know(&call.arguments, confirm_arguments);
-	if (begin(&call, cli, "job run", argc, argv, &status))
+	if (!status)
+		status = api_open(cli, arguments, &call.api);
+	if (status)
 		return status;
-	status = duration_flag(&call.arguments, "wait", -1, &limit_ms);
+	status = make_body(&call, &body);
 	if (!status)
-		status = make_body(&call, &body);
-	if (!status)
+		status = check_reach(&call.api, body);
+	if (!status) {
+		follow_leave(NULL);
 		status = submit(&call, body, &response);
+	}
 	if (!status)
-		status = follow_created(&call, &response, limit_ms);
+		status = follow_created(&call.api, &response, limit_ms);
 	http_release(&response);
 	json_decref(body);
 	return finish(&call, status);
 }
 
 int
-client_job_get(const struct cli *cli, int argc, char **argv)
+client_job_get(const struct cli *cli, const struct arguments *arguments)
 {
-	struct job_call call = {0};
-	struct http_response response = {0};
-	const char *id = NULL;
-	json_t *job = NULL;
-	int64_t limit_ms;
-	int status;
+	struct followed followed = {0};
+	struct api api = {0};
+	int status = duration_flag(arguments, "wait", 0, &followed.limit_ms);
 
-	arguments_know(&call.arguments, wait_flags);
-	if (begin(&call, cli, "job get", argc, argv, &status))
+	if (!status)
+		status = job_id(arguments, &followed.id);
+	if (!status)
+		status = api_open(cli, arguments, &api);
+	if (status)
 		return status;
-	status = duration_flag(&call.arguments, "wait", 0, &limit_ms);
-	if (!status)
-		status = job_id(&call.arguments, &id);
-	if (!status)
-		status = follow(&call.api, id, limit_ms, &response, &job);
-	if (!status && call.api.json)
-		api_print(&response);
+	status = follow(&api, &followed);
+	if (!status && api.json)
+		api_print(&followed.response);
 	else if (!status)
-		job_view(stdout, call.api.spec, job);
-	http_release(&response);
-	json_decref(job);
-	return finish(&call, status);
+		job_view(stdout, api.spec, followed.job);
+	follow_release(&followed);
+	api_close(&api);
+	return status;
 }
 
 /* ---- repeating a job ---- */
@@ -508,7 +388,7 @@ confirm_retry(const struct job_call *call, const char *id, const char *target)
 	if (type)
 		status = confirm_change(
 		    &call->api, spec_operation(call->api.spec, type), target,
-		    arguments_has(&call->arguments, "yes"));
+		    arguments_has(call->arguments, "yes"));
 	json_decref(job);
 	return status;
 }
@@ -540,25 +420,22 @@ retry(const struct job_call *call, const char *id, const char *target)
 }
 
 int
-client_job_retry(const struct cli *cli, int argc, char **argv)
+client_job_retry(const struct cli *cli, const struct arguments *arguments)
 {
-	struct job_call call = {0};
+	struct job_call call = {.arguments = arguments};
+	const char *target = arguments_value(arguments, "target");
 	struct err_info info = {{0}};
 	struct target parsed;
 	const char *id = NULL;
-	const char *target;
-	int status;
+	int status = job_id(arguments, &id);
 
-	arguments_know(&call.arguments, target_flags);
-	arguments_know(&call.arguments, confirm_arguments);
-	if (begin(&call, cli, "job retry", argc, argv, &status))
-		return status;
-	target = arguments_value(&call.arguments, "target");
-	status = job_id(&call.arguments, &id);
 	if (!status && target && target_parse(target, &parsed, &info) != ERR_OK)
 		status = command_fail(ERR_INVALID, "--target: %s", info.text);
 	if (!status)
-		status = confirm_retry(&call, id, target);
+		status = api_open(cli, arguments, &call.api);
+	if (status)
+		return status;
+	status = confirm_retry(&call, id, target);
 	if (!status)
 		status = retry(&call, id, target);
 	return finish(&call, status);

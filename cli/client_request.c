@@ -11,17 +11,6 @@
 #define REQUEST_TIMEOUT_MS 320000 /* longer than the API makes anyone wait */
 #define HEADERS_MAX        32
 
-enum { EXIT_USAGE = 2 };
-
-static const struct argument flags[] = {
-    {"data", 'd', "DATA", false, "The body: text, @file or @- (stdin)."},
-    {"header", 'H', "HEADER", true, "\"Name: value\", may be repeated."},
-    {"include", 'i', NULL, false, "Print status and headers too."},
-    {"verbose", 'v', NULL, false, "Show the exchange on stderr."},
-    {"output", 'o', "FILE", false, "Write the body there."},
-    {NULL, 0, NULL, false, NULL},
-};
-
 static bool
 is_method(const char *text)
 {
@@ -128,33 +117,24 @@ check_words(const struct arguments *arguments)
 }
 
 int
-client_request(const struct cli *cli, int argc, char **argv)
+client_request(const struct cli *cli, const struct arguments *arguments)
 {
-	struct arguments arguments = {0};
+	const char *given = arguments_value(arguments, "data");
 	struct err_info info = {{0}};
 	struct api api = {0};
-	const char *given;
 	char *data = NULL;
 	size_t size = 0;
 	enum err code;
-	int status;
+	int status = check_words(arguments);
 
-	arguments_know(&arguments, flags);
-	arguments_know(&arguments, api_arguments);
-	if (!arguments_parse(&arguments, argc, argv))
-		return EXIT_USAGE;
-	if (arguments_has(&arguments, "help"))
-		return client_help("request", &arguments);
-	status = check_words(&arguments);
 	if (status)
 		return status;
-	given = arguments_value(&arguments, "data");
 	code = given ? input_read(given, &data, &size, &info) : ERR_OK;
 	if (code)
 		return command_fail(ERR_INVALID, "%s", info.text);
-	status = api_open(cli, &arguments, &api);
+	status = api_open(cli, arguments, &api);
 	if (!status) {
-		status = send_request(&api, &arguments, data, size);
+		status = send_request(&api, arguments, data, size);
 		api_close(&api);
 	}
 	free(data);
@@ -162,21 +142,12 @@ client_request(const struct cli *cli, int argc, char **argv)
 }
 
 int
-client_metrics(const struct cli *cli, int argc, char **argv)
+client_metrics(const struct cli *cli, const struct arguments *arguments)
 {
-	struct arguments arguments = {0};
 	struct http_response response = {0};
 	struct api api = {0};
-	int status;
+	int status = api_open(cli, arguments, &api);
 
-	arguments_know(&arguments, api_arguments);
-	if (!arguments_parse(&arguments, argc, argv))
-		return EXIT_USAGE;
-	if (arguments_has(&arguments, "help"))
-		return client_help("metrics", &arguments);
-	if (arguments.word_count)
-		return command_fail(ERR_INVALID, "metrics takes no words");
-	status = api_open(cli, &arguments, &api);
 	if (status)
 		return status;
 	status = api_call(&api, "GET", api.config->telemetry.metrics.path, NULL,

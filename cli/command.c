@@ -3,9 +3,23 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/terminal.h"
+#include "lib/log.h"
 #include "lib/nearest.h"
+
+const struct argument command_arguments[] = {
+    {"file", 'f', "FILE", false,
+     "osapi.yaml, instead of $OSAPI_FILE, ./osapi.yaml or "
+     "/etc/osapi/osapi.yaml.",
+     NULL},
+    {"debug", 'd', NULL, true, "Write debug lines to the log.", NULL},
+    {"json", 'j', NULL, true, "Print JSON where there is any.", NULL},
+    {"help", 'h', NULL, true, "This text.", NULL},
+    ARGUMENTS_END,
+};
 
 /* What a person may do next about a failure of this kind. */
 static const struct {
@@ -35,34 +49,8 @@ command_fail(enum err code, const char *fmt, ...)
 	return err_exit(code);
 }
 
-/* Whether the words of `row` begin with those of `prefix`. */
-static bool
-below(const char *words, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return length == 0 || (strncmp(words, prefix, length) == 0 &&
-			       (words[length] == ' ' || !words[length]));
-}
-
-void
-command_list(const struct command *table, const char *prefix)
-{
-	const struct command *row;
-	int width = 0;
-
-	for (row = table; row->words; row++)
-		if (below(row->words, prefix) &&
-		    (int)strlen(row->words) > width)
-			width = (int)strlen(row->words);
-	for (row = table; row->words; row++)
-		if (below(row->words, prefix))
-			printf("  %-*s  %s\n", width, row->words, row->summary);
-}
-
-/* How many words of argv `words` takes, 0 where they differ. */
-static int
-matched(const char *words, int argc, char **argv)
+int
+command_matched(const char *words, int argc, char **argv)
 {
 	int i;
 
@@ -85,7 +73,7 @@ command_find(const struct command *table, int argc, char **argv, int *used)
 
 	*used = 0;
 	for (; table->words; table++) {
-		n = matched(table->words, argc, argv);
+		n = command_matched(table->words, argc, argv);
 		if (n <= *used)
 			continue;
 		best = table;
@@ -109,4 +97,74 @@ command_suggest(const char *word, const char *const *known)
 		best = *known;
 	}
 	return best;
+}
+
+/* ---- running ---- */
+
+void
+command_know(const struct command *command, const struct argument *common,
+	     struct arguments *arguments)
+{
+	size_t i;
+
+	for (i = 0; i < COMMAND_TABLES && command->flags[i]; i++)
+		arguments_know(arguments, command->flags[i]);
+	arguments_know(arguments, common);
+}
+
+static int
+help(const struct command *command, const char *prefix,
+     const struct arguments *arguments)
+{
+	printf("usage: osapi %s%s%s%s [FLAGS]\n\n%s.\n", prefix, command->words,
+	       *command->arguments ? " " : "", command->arguments,
+	       command->summary);
+	if (*command->help)
+		printf("\n%s", command->help);
+	putchar('\n');
+	arguments_help(arguments);
+	printf("\nExample:\n%s", command->example);
+	return 0;
+}
+
+static int
+too_many(const struct command *command, const char *prefix, const char *word)
+{
+	char *safe = terminal_safe(word);
+	int status = command_fail(ERR_INVALID,
+				  "%s%s: %.80s is one word too many (osapi "
+				  "%s%s --help)",
+				  prefix, command->words, safe ? safe : "?",
+				  prefix, command->words);
+
+	free(safe);
+	return status;
+}
+
+int
+command_start(const struct command *command, const char *prefix,
+	      const struct argument *common, const struct cli *cli, int argc,
+	      char **argv)
+{
+	struct arguments arguments = {0};
+	struct cli own = *cli;
+	const char *file;
+
+	command_know(command, common, &arguments);
+	if (!arguments_parse(&arguments, argc, argv))
+		return err_exit(ERR_INVALID);
+	if (arguments_has(&arguments, "help"))
+		return help(command, prefix, &arguments);
+	if (arguments.word_count > command->most)
+		return too_many(command, prefix,
+				arguments.words[command->most]);
+	file = arguments_value(&arguments, "file");
+	if (file)
+		own.config_path = file;
+	own.json = own.json || arguments_has(&arguments, "json");
+	if (arguments_has(&arguments, "debug")) {
+		own.debug = true;
+		log_init("osapi", LOG_FORMAT_AUTO, LOG_LEVEL_DEBUG);
+	}
+	return command->run(&own, &arguments);
 }

@@ -30,7 +30,8 @@ know(struct described_call *call, const char *name, const json_t *schema,
 	    {.name = name,
 	     .value = described_placeholder(call->spec, schema),
 	     .many = list,
-	     .help = help}};
+	     .help = help,
+	     .schema = described_schema(call->spec, schema)}};
 
 	if (strcmp(name, DESCRIBED_TARGET) == 0) {
 		rows[0].name = "target";
@@ -50,8 +51,8 @@ help_of(const struct spec *spec, const json_t *schema)
 	return help ? help : "";
 }
 
-static void
-know_all(struct described_call *call)
+void
+described_know(struct described_call *call)
 {
 	const struct spec_endpoint *endpoint = call->endpoint;
 	const char *name;
@@ -189,7 +190,7 @@ described_run(const struct cli *cli, const struct spec *spec,
 		return command_fail(ERR_NO_MEMORY, "out of memory");
 	call->spec = spec;
 	call->endpoint = endpoint;
-	know_all(call);
+	described_know(call);
 	if (!arguments_parse(&call->arguments, argc, argv))
 		goto out;
 	if (arguments_has(&call->arguments, "help")) {
@@ -213,22 +214,6 @@ out:
 
 /* ---- finding ---- */
 
-static int
-words_matched(const char *words, int argc, char **argv)
-{
-	int i;
-
-	for (i = 0; *words; i++) {
-		size_t size = strcspn(words, " ");
-
-		if (i == argc || strlen(argv[i]) != size ||
-		    strncmp(argv[i], words, size) != 0)
-			return 0;
-		words += size + (words[size] == ' ');
-	}
-	return i;
-}
-
 const struct spec_endpoint *
 described_find(const struct spec *spec, int argc, char **argv, int *used)
 {
@@ -240,7 +225,7 @@ described_find(const struct spec *spec, int argc, char **argv, int *used)
 	*used = 0;
 	for (i = 0; i < count; i++) {
 		int words =
-		    list[i].cli ? words_matched(list[i].cli, argc, argv) : 0;
+		    list[i].cli ? command_matched(list[i].cli, argc, argv) : 0;
 
 		if (words > *used) {
 			best = &list[i];

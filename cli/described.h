@@ -17,6 +17,14 @@ const struct spec_endpoint *described_find(const struct spec *spec, int argc,
 int described_run(const struct cli *cli, const struct spec *spec,
 		  const struct spec_endpoint *endpoint, int argc, char **argv);
 
+/* Adds the flags of its command to what is known, and prints a command line as
+ * an example. */
+void described_flags(const struct spec *spec,
+		     const struct spec_endpoint *endpoint,
+		     struct arguments *arguments);
+void described_show_example(const struct spec *spec,
+			    const struct spec_endpoint *endpoint);
+
 /* An example of a value of this schema, "VALUE" where it has none; the caller
  * frees it. */
 char *described_example(const struct spec *spec, const json_t *schema);

@@ -34,6 +34,10 @@ const char *described_type(const struct spec *spec, const json_t *schema);
 json_t *described_properties(const struct described_call *call);
 bool described_required(const struct described_call *call, const char *name);
 
+/* Adds the flags of the endpoint's command to call->arguments; spec and
+ * endpoint are set. */
+void described_know(struct described_call *call);
+
 /* Gives the words behind the command to path parameters, then to required
  * members of the body.  0, or an exit code after a line on stderr. */
 int described_words(struct described_call *call);
@@ -44,5 +48,6 @@ int described_make(struct described_call *call);
 
 /* Prints usage, flags and an example; returns 0. */
 int described_help(const struct described_call *call);
+void described_print_example(const struct described_call *call);
 
 #endif

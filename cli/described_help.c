@@ -65,8 +65,8 @@ print_flag(const char *name, const char *value)
 	printf(" %s", value ? value : "VALUE");
 }
 
-static void
-print_example(const struct described_call *call)
+void
+described_print_example(const struct described_call *call)
 {
 	const struct spec_endpoint *endpoint = call->endpoint;
 	bool first_of_any = json_object_get(
@@ -75,7 +75,7 @@ print_example(const struct described_call *call)
 	json_t *property;
 	size_t i;
 
-	printf("\nExample:\n  osapi client %s", endpoint->cli);
+	printf("  osapi client %s", endpoint->cli);
 	for (i = 0; i < endpoint->parameter_count; i++) {
 		const struct spec_parameter *p = &endpoint->parameters[i];
 		char *text = described_example(call->spec, p->schema);
@@ -123,6 +123,31 @@ described_help(const struct described_call *call)
 		puts(endpoint->description);
 	putchar('\n');
 	arguments_help(&call->arguments);
-	print_example(call);
+	puts("\nExample:");
+	described_print_example(call);
 	return 0;
+}
+
+void
+described_flags(const struct spec *spec, const struct spec_endpoint *endpoint,
+		struct arguments *arguments)
+{
+	struct described_call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return;
+	call->spec = spec;
+	call->endpoint = endpoint;
+	described_know(call);
+	*arguments = call->arguments;
+	free(call);
+}
+
+void
+described_show_example(const struct spec *spec,
+		       const struct spec_endpoint *endpoint)
+{
+	const struct described_call call = {.spec = spec, .endpoint = endpoint};
+
+	described_print_example(&call);
 }

@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/flags.h"
 #include "cli/local.h"
 #include "lib/file.h"
 #include "lib/signature.h"
@@ -259,10 +258,9 @@ say_next(const char *dir)
 }
 
 int
-init_run(const struct cli *cli, int argc, char **argv)
+init_run(const struct cli *cli, const struct arguments *arguments)
 {
-	const char *dir = NULL;
-	const struct flag flags[] = {{"--dir", &dir, NULL}, {NULL, NULL, NULL}};
+	const char *dir = arguments_value(arguments, "dir");
 	struct init_plan plan = {.mode = 0640,
 				 .owner = SERVICE_USER,
 				 .group = SERVICE_USER,
@@ -274,11 +272,6 @@ init_run(const struct cli *cli, int argc, char **argv)
 	enum err code;
 
 	(void)cli;
-	if (!flags_take(flags, argc, argv, &argc))
-		return err_exit(ERR_INVALID);
-	if (argc > 0)
-		return command_fail(ERR_INVALID,
-				    "usage: osapi init [--dir DIR]");
 	dir = dir ? dir : DIR_DEFAULT;
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return command_fail(ERR_IO, "%s: %s", dir, strerror(errno));

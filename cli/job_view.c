@@ -237,6 +237,15 @@ job_view_hosts(const json_t *job)
 	return json_object_size(json_object_get(job, "worker_states"));
 }
 
+bool
+job_view_host_ended(const json_t *state)
+{
+	const char *status = json_member_string(state, "status");
+
+	return status && (strcmp(status, "completed") == 0 ||
+			  strcmp(status, "failed") == 0);
+}
+
 size_t
 job_view_answered(const json_t *job)
 {
@@ -246,10 +255,7 @@ job_view_answered(const json_t *job)
 
 	json_object_foreach (json_object_get(job, "worker_states"), name,
 			     state) {
-		const char *status = json_member_string(state, "status");
-
-		answered += status && (strcmp(status, "completed") == 0 ||
-				       strcmp(status, "failed") == 0);
+		answered += job_view_host_ended(state);
 	}
 	return answered;
 }

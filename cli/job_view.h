@@ -20,6 +20,9 @@ void job_view_results(FILE *out, const struct spec *spec, const json_t *job);
 size_t job_view_hosts(const json_t *job);
 size_t job_view_answered(const json_t *job);
 
+/* Whether an entry of worker_states is that of a host that has answered. */
+bool job_view_host_ended(const json_t *state);
+
 /* Whether the job's status is one that does not change any more, and whether it
  * is completed. */
 bool job_view_ended(const json_t *job);

@@ -4,57 +4,155 @@
 #include <stdio.h>
 
 static int
-version(const struct cli *cli, int argc, char **argv)
+version(const struct cli *cli, const struct arguments *arguments)
 {
-	(void)argv;
-	if (argc > 0)
-		return command_fail(ERR_INVALID, "version takes no argument");
+	(void)arguments;
 	printf(cli->json ? "{\"version\":\"%s\"}\n" : "osapi %s\n",
 	       OSAPI_VERSION);
 	return 0;
 }
 
+static const struct argument up_flags[] = {
+    {"dir", 0, "DIR", false, "Where everything is kept (./run).", NULL},
+    {"port", 0, "N", false, "Port of the API on 127.0.0.1 (8080).", NULL},
+    {"demo", 0, NULL, false, "End after the first job.", NULL},
+    {"verbose", 0, NULL, false, "Show what the programs log.", NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument init_flags[] = {
+    {"dir", 0, "DIR", false, "Where it goes (/etc/osapi).", NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument nginx_flags[] = {
+    {"snippet", 0, "http|server", false,
+     "Only the part for that context of a site which is there already.", NULL},
+    {"standalone", 0, NULL, false,
+     "The whole configuration of an nginx in the foreground.", NULL},
+    {"dir", 0, "DIR", false, "The only directory it writes to.", NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument nats_flags[] = {
+    {"config-dir", 0, "DIR", false,
+     "Where nats-server.conf is written (nats.server.store_dir).", NULL},
+    {"print", 0, NULL, false, "Print the configuration instead.", NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument token_flags[] = {
+    {"role", 0, "read|write|admin", false, "What the token allows.", NULL},
+    {"subject", 0, "NAME", false, "Whose it is; jobs name it.", NULL},
+    {"expires", 0, "DURATION", false, "How long it is valid (90d).", NULL},
+    ARGUMENTS_END,
+};
+
 const struct command command_local[] = {
-    {"up", "[--dir DIR] [--port N] [--demo] [--verbose]",
-     "run the whole stack in the foreground",
+    {"up",
+     "",
+     0,
+     "Run the whole stack in the foreground",
      "Starts nats-server, osapi-fcgi, osapi-worker and nginx on 127.0.0.1, "
      "runs one job\nand stays until Ctrl-C.  All state and random secrets are "
-     "in DIR (./run).\nWith --demo it ends after the job.\n",
+     "in DIR.\n",
+     "  osapi up --dir /tmp/osapi --port 8081\n",
+     {up_flags},
      up_run},
-    {"init", "[--dir DIR]", "make a configuration with random secrets",
-     "Writes DIR/osapi.yaml (/etc/osapi) and the keys that sign jobs. Files "
-     "that\nare there already are never written over.\n",
+    {"init",
+     "",
+     0,
+     "Make a configuration with random secrets",
+     "Writes DIR/osapi.yaml and the keys that sign jobs. Files that are there "
+     "already\nare never written over.\n",
+     "  osapi init --dir /etc/osapi\n",
+     {init_flags},
      init_run},
-    {"config check", "", "read osapi.yaml and say what is wrong with it", "",
+    {"config check",
+     "",
+     0,
+     "Read osapi.yaml and say what is wrong with it",
+     "",
+     "  osapi -f /etc/osapi/osapi.yaml config check\n",
+     {NULL},
      settings_check},
-    {"config dump", "", "print all settings, secrets masked", "",
+    {"config dump",
+     "",
+     0,
+     "Print all settings, secrets masked",
+     "",
+     "  osapi config dump\n",
+     {NULL},
      settings_dump},
-    {"nginx config", "[--standalone --dir DIR | --snippet http|server]",
-     "print the nginx site for osapi.yaml",
-     "Example:\n  osapi nginx config >/etc/nginx/sites-enabled/osapi\n"
-     "With --standalone it is the whole configuration of an nginx in the\n"
-     "foreground that writes below DIR only.\n"
-     "For a site that is there already:\n"
+    {"nginx config",
+     "",
+     0,
+     "Print the nginx site for osapi.yaml",
+     "With --standalone it needs --dir. A site that is there already gets "
+     "both snippets,\nand in its server block: include "
+     "snippets/osapi.conf;\n",
+     "  osapi nginx config >/etc/nginx/sites-enabled/osapi\n"
      "  osapi nginx config --snippet http >/etc/nginx/conf.d/osapi.conf\n"
-     "  osapi nginx config --snippet server >/etc/nginx/snippets/osapi.conf\n"
-     "and in its server block: include snippets/osapi.conf;\n",
+     "  osapi nginx config --snippet server >/etc/nginx/snippets/osapi.conf\n",
+     {nginx_flags},
      nginx_config},
-    {"api server start", "", "run osapi-fcgi", "", program_api_start},
-    {"job worker start", "", "run osapi-worker", "", program_worker_start},
-    {"nats server start", "[--config-dir DIR] [--print]",
-     "run nats-server with the users of osapi.yaml",
-     "The configuration is written to DIR/nats-server.conf "
-     "(nats.server.store_dir),\nreadable by its owner only; --print shows it "
-     "instead.\n",
+    {"api server start",
+     "",
+     0,
+     "Run osapi-fcgi",
+     "",
+     "  osapi -f /etc/osapi/osapi.yaml api server start\n",
+     {NULL},
+     program_api_start},
+    {"job worker start",
+     "",
+     0,
+     "Run osapi-worker",
+     "",
+     "  osapi -f /etc/osapi/osapi.yaml job worker start\n",
+     {NULL},
+     program_worker_start},
+    {"nats server start",
+     "",
+     0,
+     "Run nats-server with the users of osapi.yaml",
+     "Its configuration is readable by its owner only.\n",
+     "  osapi nats server start --config-dir /run/osapi-nats\n",
+     {nats_flags},
      nats_run},
-    {"token generate", "--role ROLE --subject NAME [--expires 90d]",
-     "print a new access token",
-     "ROLE is read, write or admin.\nExample:\n"
+    {"token generate",
+     "--role ROLE --subject NAME",
+     0,
+     "Print a new access token",
+     "",
      "  osapi token generate --role read --subject alice --expires 30d\n",
+     {token_flags},
      token_generate},
-    {"token validate", "[TOKEN|-]", "say what a token allows",
+    {"token validate",
+     "[TOKEN|-]",
+     1,
+     "Say what a token allows",
      "Without TOKEN, or with -, it is read from standard input.\n",
+     "  osapi token validate <token\n",
+     {NULL},
      token_validate},
-    {"version", "", "print the version", "", version},
-    {NULL, NULL, NULL, NULL, NULL},
+    {"completion",
+     "bash|zsh",
+     1,
+     "Print the completion of a shell",
+     "",
+     "  osapi completion bash >/etc/bash_completion.d/osapi\n"
+     "  source <(osapi completion bash)\n"
+     "  osapi completion zsh >~/.zfunc/_osapi\n",
+     {NULL},
+     completion_run},
+    {"version",
+     "",
+     0,
+     "Print the version",
+     "",
+     "  osapi version\n",
+     {NULL},
+     version},
+    {NULL, NULL, 0, NULL, NULL, NULL, {NULL}, NULL},
 };

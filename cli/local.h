@@ -7,15 +7,17 @@
 
 #include "cli/command.h"
 
-int token_generate(const struct cli *cli, int argc, char **argv);
-int token_validate(const struct cli *cli, int argc, char **argv);
-int settings_check(const struct cli *cli, int argc, char **argv);
-int settings_dump(const struct cli *cli, int argc, char **argv);
-int init_run(const struct cli *cli, int argc, char **argv);
-int nginx_config(const struct cli *cli, int argc, char **argv);
-int nats_run(const struct cli *cli, int argc, char **argv);
-int program_api_start(const struct cli *cli, int argc, char **argv);
-int program_worker_start(const struct cli *cli, int argc, char **argv);
-int up_run(const struct cli *cli, int argc, char **argv);
+int token_generate(const struct cli *cli, const struct arguments *arguments);
+int token_validate(const struct cli *cli, const struct arguments *arguments);
+int settings_check(const struct cli *cli, const struct arguments *arguments);
+int settings_dump(const struct cli *cli, const struct arguments *arguments);
+int init_run(const struct cli *cli, const struct arguments *arguments);
+int nginx_config(const struct cli *cli, const struct arguments *arguments);
+int nats_run(const struct cli *cli, const struct arguments *arguments);
+int program_api_start(const struct cli *cli, const struct arguments *arguments);
+int program_worker_start(const struct cli *cli,
+			 const struct arguments *arguments);
+int completion_run(const struct cli *cli, const struct arguments *arguments);
+int up_run(const struct cli *cli, const struct arguments *arguments);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/catalog.h"
 #include "cli/command.h"
 #include "lib/log.h"
 
@@ -16,68 +17,20 @@ usage(FILE *out)
 static int
 help_all(void)
 {
-	usage(stdout);
-	puts("\nCommands of the operator:");
-	command_list(command_local, "");
-	puts("\nCommands through the API (osapi client --help lists them):\n"
-	     "  client COMMAND\n\n"
-	     "FILE is osapi.yaml; without -f it is $OSAPI_FILE, ./osapi.yaml "
-	     "or /etc/osapi/osapi.yaml.\n"
-	     "osapi help COMMAND tells more of one.");
-	return 0;
-}
-
-static int
-help_one(const struct command *command)
-{
-	printf("usage: osapi %s%s%s\n\n%s\n", command->words,
-	       *command->arguments ? " " : "", command->arguments,
-	       command->summary);
-	if (*command->help)
-		printf("\n%s", command->help);
-	return 0;
-}
-
-/* Whether some command has `word` as its first word, or it is all of it. */
-static bool
-begins_command(const char *word)
-{
+	struct arguments common = {0};
 	const struct command *row;
-	size_t length = strlen(word);
 
+	usage(stdout);
+	puts("\nLinux hosts as appliances.\n\nCommands of the operator:");
 	for (row = command_local; row->words; row++)
-		if (strncmp(row->words, word, length) == 0 &&
-		    (row->words[length] == ' ' || !row->words[length]))
-			return true;
-	return false;
-}
-
-static int
-unknown(int argc, char **argv)
-{
-	char firsts[WORDS_MAX][32];
-	const char *known[WORDS_MAX + 2] = {"client"};
-	const char *near;
-	size_t count = 0;
-
-	if (begins_command(argv[0])) {
-		command_fail(ERR_INVALID, "%s: %s", argv[0],
-			     argc > 1 ? "unknown command, known are"
-				      : "a word is missing, known are");
-		command_list(command_local, argv[0]);
-		return err_exit(ERR_INVALID);
-	}
-	for (; command_local[count].words && count < WORDS_MAX; count++) {
-		snprintf(firsts[count], sizeof(firsts[count]), "%.*s",
-			 (int)strcspn(command_local[count].words, " "),
-			 command_local[count].words);
-		known[count + 1] = firsts[count];
-	}
-	near = command_suggest(argv[0], known);
-	return command_fail(ERR_INVALID,
-			    near ? "unknown command %s, did you mean %s?"
-				 : "unknown command %s (osapi help lists them)",
-			    argv[0], near);
+		printf("  %-18s  %s\n", row->words, row->summary);
+	puts("\nCommands through the API (osapi client --help lists them):\n"
+	     "  client COMMAND\n\nFlags of every command:");
+	arguments_know(&common, command_arguments);
+	arguments_help(&common);
+	puts("\nosapi COMMAND --help tells more of one.\n\n"
+	     "Example:\n  osapi client system status -T _all");
+	return 0;
 }
 
 static bool
@@ -87,53 +40,36 @@ is_help(const char *word)
 }
 
 static int
-help(const struct cli *cli, int argc, char **argv)
-{
-	static char flag[] = "--help";
-	char *words[WORDS_MAX + 1];
-	const struct command *command;
-	int used;
-	int i;
-
-	if (argc == 0)
-		return help_all();
-	if (strcmp(argv[0], "client") == 0) {
-		for (i = 1; i < argc && i < WORDS_MAX; i++)
-			words[i - 1] = argv[i];
-		words[i - 1] = flag;
-		return client_main(cli, i, words);
-	}
-	command = command_find(command_local, argc, argv, &used);
-	if (command)
-		return help_one(command);
-	if (!begins_command(argv[0]))
-		return unknown(argc, argv);
-	command_list(command_local, argv[0]);
-	return 0;
-}
-
-static int
 dispatch(const struct cli *cli, int argc, char **argv)
 {
 	const struct command *command;
 	int used;
-	int i;
 
-	if (argc == 0) {
+	if (argc == 0 || is_help(argv[0])) {
 		help_all();
-		return err_exit(ERR_INVALID);
+		return argc == 0 ? err_exit(ERR_INVALID) : 0;
 	}
-	if (strcmp(argv[0], "help") == 0)
-		return help(cli, argc - 1, argv + 1);
 	if (strcmp(argv[0], "client") == 0)
 		return client_main(cli, argc - 1, argv + 1);
-	for (i = 0; i < argc; i++)
-		if (is_help(argv[i]))
-			return help(cli, i, argv);
 	command = command_find(command_local, argc, argv, &used);
 	if (!command)
-		return unknown(argc, argv);
-	return command->run(cli, argc - used, argv + used);
+		return catalog_miss("", argc, argv);
+	return command_start(command, "", command_arguments, cli, argc - used,
+			     argv + used);
+}
+
+/* "help WORDS" is "WORDS --help". */
+static int
+help(const struct cli *cli, int argc, char **argv)
+{
+	static char flag[] = "--help";
+	char *words[WORDS_MAX + 1];
+	int i;
+
+	for (i = 0; i < argc && i < WORDS_MAX; i++)
+		words[i] = argv[i];
+	words[i] = flag;
+	return dispatch(cli, i + 1, words);
 }
 
 /* Takes the flags before the command; the index of the command, -1 after a
@@ -179,5 +115,7 @@ main(int argc, char **argv)
 		return err_exit(ERR_INVALID);
 	log_init("osapi", LOG_FORMAT_AUTO,
 		 cli.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
+	if (first < argc && strcmp(argv[first], "help") == 0)
+		return help(&cli, argc - first - 1, argv + first + 1);
 	return dispatch(&cli, argc - first, argv + first);
 }

@@ -21,7 +21,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/flags.h"
 #include "cli/local.h"
 #include "cli/program.h"
 #include "lib/broker.h"
@@ -444,25 +443,16 @@ prepare(const struct config *c, const char *server, const char *config_dir,
 }
 
 int
-nats_run(const struct cli *cli, int argc, char **argv)
+nats_run(const struct cli *cli, const struct arguments *arguments)
 {
-	const char *config_dir = NULL;
-	bool print = false;
-	const struct flag flags[] = {{"--config-dir", &config_dir, NULL},
-				     {"--print", NULL, &print},
-				     {NULL, NULL, NULL}};
+	const char *config_dir = arguments_value(arguments, "config-dir");
+	bool print = arguments_has(arguments, "print");
 	char server[PATH_MAX];
 	char path[PATH_MAX] = "";
 	struct config *config = NULL;
 	struct err_info info = {""};
 	enum err code;
 
-	if (!flags_take(flags, argc, argv, &argc))
-		return err_exit(ERR_INVALID);
-	if (argc > 0)
-		return command_fail(ERR_INVALID,
-				    "usage: osapi nats server start "
-				    "[--config-dir DIR] [--print]");
 	if (!program_system("nats-server", server))
 		return command_fail(ERR_NOT_FOUND,
 				    "nats-server is not installed "

@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "cli/flags.h"
 #include "cli/local.h"
 
 #define ACCESS_LOG      "/var/log/nginx/osapi.access.log"
@@ -400,15 +399,11 @@ part_parse(const char *text, enum nginx_part *part)
 }
 
 int
-nginx_config(const struct cli *cli, int argc, char **argv)
+nginx_config(const struct cli *cli, const struct arguments *arguments)
 {
-	bool alone = false;
-	const char *dir = NULL;
-	const char *part = NULL;
-	const struct flag flags[] = {{"--standalone", NULL, &alone},
-				     {"--dir", &dir, NULL},
-				     {"--snippet", &part, NULL},
-				     {NULL, NULL, NULL}};
+	bool alone = arguments_has(arguments, "standalone");
+	const char *dir = arguments_value(arguments, "dir");
+	const char *part = arguments_value(arguments, "snippet");
 	struct nginx_plan plan = {.access_log = ACCESS_LOG};
 	struct config *config = NULL;
 	struct err_info info = {""};
@@ -416,9 +411,7 @@ nginx_config(const struct cli *cli, int argc, char **argv)
 	char access_log[PATH_MAX];
 	enum err code;
 
-	if (!flags_take(flags, argc, argv, &argc))
-		return err_exit(ERR_INVALID);
-	if (argc > 0 || alone != (dir != NULL) || (alone && part) ||
+	if (alone != (dir != NULL) || (alone && part) ||
 	    !part_parse(part, &plan.part))
 		return command_fail(ERR_INVALID,
 				    "usage: osapi nginx config [--standalone "

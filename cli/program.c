@@ -100,14 +100,12 @@ program_system(const char *name, char path[static PATH_MAX])
 
 /* Becomes the program `name` with our -f and -d. */
 static int
-become(const struct cli *cli, const char *name, int argc)
+become(const struct cli *cli, const char *name)
 {
 	char path[PATH_MAX];
 	const char *words[6] = {name};
 	size_t count = 1;
 
-	if (argc > 0)
-		return command_fail(ERR_INVALID, "it takes no argument");
 	if (!program_ours(name, path))
 		return command_fail(ERR_NOT_FOUND,
 				    "%s is not installed beside osapi", name);
@@ -124,15 +122,15 @@ become(const struct cli *cli, const char *name, int argc)
 }
 
 int
-program_api_start(const struct cli *cli, int argc, char **argv)
+program_api_start(const struct cli *cli, const struct arguments *arguments)
 {
-	(void)argv;
-	return become(cli, "osapi-fcgi", argc);
+	(void)arguments;
+	return become(cli, "osapi-fcgi");
 }
 
 int
-program_worker_start(const struct cli *cli, int argc, char **argv)
+program_worker_start(const struct cli *cli, const struct arguments *arguments)
 {
-	(void)argv;
-	return become(cli, "osapi-worker", argc);
+	(void)arguments;
+	return become(cli, "osapi-worker");
 }

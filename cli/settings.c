@@ -30,16 +30,13 @@ load(const struct cli *cli, unsigned parts, struct config **config)
 }
 
 int
-settings_check(const struct cli *cli, int argc, char **argv)
+settings_check(const struct cli *cli, const struct arguments *arguments)
 {
 	struct config *config = NULL;
 	unsigned parts;
 	int status;
 
-	(void)argv;
-	if (argc > 0)
-		return command_fail(ERR_INVALID,
-				    "config check takes no argument");
+	(void)arguments;
 	status = load(cli, 0, &config);
 	if (status != 0)
 		return status;
@@ -59,15 +56,12 @@ settings_check(const struct cli *cli, int argc, char **argv)
 }
 
 int
-settings_dump(const struct cli *cli, int argc, char **argv)
+settings_dump(const struct cli *cli, const struct arguments *arguments)
 {
 	struct config *config = NULL;
 	int status;
 
-	(void)argv;
-	if (argc > 0)
-		return command_fail(ERR_INVALID,
-				    "config dump takes no argument");
+	(void)arguments;
 	status = load(cli, 0, &config);
 	if (status != 0)
 		return status;

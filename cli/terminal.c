@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 
 /* The code point at `text` and its octets; 0 octets: not UTF-8 (RFC 3629). */
 static size_t
@@ -94,12 +96,105 @@ terminal_safe(const char *text)
 	return NULL;
 }
 
+/* ---- how wide it is ---- */
+
+static struct winsize
+size_of(FILE *out)
+{
+	struct winsize size = {0};
+
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0)
+		size = (struct winsize){0};
+	return size;
+}
+
+size_t
+terminal_width(FILE *out)
+{
+	size_t width = size_of(out).ws_col;
+
+	return width ? width : 80;
+}
+
+size_t
+terminal_height(FILE *out)
+{
+	size_t height = size_of(out).ws_row;
+
+	return height ? height : 24;
+}
+
+/* Octets and columns of the character or colour at `text`, which is not its
+ * end. */
+static size_t
+one(const char *text, size_t *columns)
+{
+	const char *p = text;
+	unsigned long point = 0;
+	size_t octets;
+	int width;
+
+	*columns = 0;
+	if (p[0] == '\033' && p[1] == '[') {
+		for (p += 2; *p && *p != 'm'; p++)
+			continue;
+		return (size_t)(p - text) + (*p == 'm');
+	}
+	octets = code_point((const unsigned char *)p, &point);
+	width = octets ? wcwidth((wchar_t)point) : 1;
+	/* without a locale wcwidth(3) knows ASCII only */
+	*columns = width < 0 ? 1 : (size_t)width;
+	return octets ? octets : 1;
+}
+
+size_t
+terminal_columns(const char *text)
+{
+	size_t all = 0;
+	size_t columns;
+
+	while (*text) {
+		text += one(text, &columns);
+		all += columns;
+	}
+	return all;
+}
+
+void
+terminal_print_cut(FILE *out, const char *text, size_t columns)
+{
+	size_t used = 0;
+	size_t width;
+	size_t octets;
+
+	for (; *text; text += octets) {
+		octets = one(text, &width);
+		used += width;
+		if (used <= columns || *text == '\033')
+			fwrite(text, 1, octets, out);
+	}
+}
+
+/* ---- colours ---- */
+
+static FILE *stand_in; /* as it were `stands_for` */
+static FILE *stands_for;
+
+void
+terminal_stand_in(FILE *memory, FILE *out)
+{
+	stand_in = memory;
+	stands_for = out;
+}
+
 bool
 terminal_colours(FILE *out)
 {
 	const char *no_colour = getenv("NO_COLOR");
 	const char *term = getenv("TERM");
 
+	if (out == stand_in && stands_for)
+		out = stands_for;
 	return isatty(fileno(out)) && !(no_colour && *no_colour) && term &&
 	       *term && strcmp(term, "dumb") != 0;
 }

@@ -29,6 +29,20 @@ const char *terminal_state_colour(const char *state);
 const char *terminal_colour_code(const char *colour);
 #define TERMINAL_RESET "\033[0m"
 
+/* Columns and lines of the terminal behind `out`; 80 and 24 where there is none
+ * or it does not say. */
+size_t terminal_width(FILE *out);
+size_t terminal_height(FILE *out);
+
+/* How many columns `text` takes (UTF-8; escape sequences of colours take none). */
+size_t terminal_columns(const char *text);
+
+/* Writes a safe text, at most `columns` of it; colours in it stay whole. */
+void terminal_print_cut(FILE *out, const char *text, size_t columns);
+
+/* From now on a memory stream gets the colours that `out` would get. */
+void terminal_stand_in(FILE *memory, FILE *out);
+
 /* Whether a person can be asked: stdin and stderr are a terminal. */
 bool terminal_interactive(void);
 

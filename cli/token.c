@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/flags.h"
 #include "cli/local.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -32,15 +31,11 @@ lifetime(const char *text, int64_t *seconds, struct err_info *info)
 }
 
 int
-token_generate(const struct cli *cli, int argc, char **argv)
+token_generate(const struct cli *cli, const struct arguments *arguments)
 {
-	const char *role_word = NULL;
-	const char *subject = NULL;
-	const char *expires = NULL;
-	const struct flag flags[] = {{"--role", &role_word, NULL},
-				     {"--subject", &subject, NULL},
-				     {"--expires", &expires, NULL},
-				     {NULL, NULL, NULL}};
+	const char *role_word = arguments_value(arguments, "role");
+	const char *subject = arguments_value(arguments, "subject");
+	const char *expires = arguments_value(arguments, "expires");
 	struct config *config = NULL;
 	struct err_info info = {""};
 	char *text = NULL;
@@ -49,9 +44,7 @@ token_generate(const struct cli *cli, int argc, char **argv)
 	enum role role;
 	enum err code;
 
-	if (!flags_take(flags, argc, argv, &argc))
-		return err_exit(ERR_INVALID);
-	if (argc > 0 || !role_word || !subject)
+	if (!role_word || !subject)
 		return command_fail(ERR_INVALID,
 				    "usage: osapi token generate --role ROLE "
 				    "--subject NAME [--expires 90d]");
@@ -80,13 +73,13 @@ token_generate(const struct cli *cli, int argc, char **argv)
 
 /* The token of the command line or of standard input; the caller frees it. */
 static char *
-token_of(int argc, char **argv)
+token_of(const struct arguments *arguments)
 {
 	char *text = NULL;
 	size_t room = 0;
 
-	if (argc > 0 && strcmp(argv[0], "-") != 0)
-		return strdup(argv[0]);
+	if (arguments->word_count && strcmp(arguments->words[0], "-") != 0)
+		return strdup(arguments->words[0]);
 	if (isatty(STDIN_FILENO))
 		fputs("token: ", stderr);
 	if (getline(&text, &room, stdin) < 0) {
@@ -122,7 +115,7 @@ show(const struct cli *cli, const struct token *token)
 }
 
 int
-token_validate(const struct cli *cli, int argc, char **argv)
+token_validate(const struct cli *cli, const struct arguments *arguments)
 {
 	struct config *config = NULL;
 	struct err_info info = {""};
@@ -131,14 +124,11 @@ token_validate(const struct cli *cli, int argc, char **argv)
 	char *text;
 	enum err code;
 
-	if (argc > 1)
-		return command_fail(ERR_INVALID,
-				    "usage: osapi token validate [TOKEN|-]");
 	code =
 	    config_load(cli->config_path, CONFIG_ISSUER, NULL, &config, &info);
 	if (code != ERR_OK)
 		return command_fail(code, "%s", info.text);
-	text = token_of(argc, argv);
+	text = token_of(arguments);
 	key = config->api.server.security.signing_key;
 	code =
 	    text ? token_verify(key, strlen(key), text,

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/flags.h"
 #include "cli/http.h"
 #include "cli/local.h"
 #include "cli/supervise.h"
@@ -254,34 +253,24 @@ parse_port(const char *text, int *port)
 }
 
 int
-up_run(const struct cli *cli, int argc, char **argv)
+up_run(const struct cli *cli, const struct arguments *arguments)
 {
 	static struct up up = {.lock = -1};
-	const char *dir = NULL;
-	const char *port = NULL;
-	const struct flag flags[] = {{"--dir", &dir, NULL},
-				     {"--port", &port, NULL},
-				     {"--demo", NULL, &up.demo},
-				     {"--verbose", NULL, &up.verbose},
-				     {NULL, NULL, NULL}};
+	const char *dir = arguments_value(arguments, "dir");
+	const char *port = arguments_value(arguments, "port");
 	struct supervisor *s = NULL;
 	struct err_info info = {""};
 	int status = 0;
 	enum err code;
 
-	if (!flags_take(flags, argc, argv, &argc))
-		return err_exit(ERR_INVALID);
-	if (argc > 0)
-		return command_fail(ERR_INVALID,
-				    "usage: osapi up [--dir DIR] [--port N] "
-				    "[--demo] [--verbose]");
 	if (port && (status = parse_port(port, &up.port)) != 0)
 		return status;
 	if (cli->config_path)
 		return command_fail(ERR_INVALID,
 				    "up has its own osapi.yaml in --dir, -f "
 				    "is not for it");
-	up.verbose = up.verbose || cli->debug;
+	up.demo = arguments_has(arguments, "demo");
+	up.verbose = arguments_has(arguments, "verbose") || cli->debug;
 	code = up_prepare(&up, dir ? dir : "run", &info);
 	if (code == ERR_OK)
 		code = supervisor_new(up.log_dir, up.verbose, &s, &info);

@@ -10,11 +10,11 @@
 const char unit_name[] = "arguments";
 
 static const struct argument flags[] = {
-    {"target", 'T', "HOST", false, ""},
-    {"interface_name", 0, "NAME", false, ""},
-    {"servers", 0, "A,B", true, ""},
-    {"yes", 'y', NULL, true, ""},
-    {NULL, 0, NULL, false, NULL},
+    {"target", 'T', "HOST", false, "", NULL},
+    {"interface_name", 0, "NAME", false, "", NULL},
+    {"servers", 0, "A,B", true, "", NULL},
+    {"yes", 'y', NULL, true, "", NULL},
+    ARGUMENTS_END,
 };
 
 #define WORDS 8
@@ -72,6 +72,9 @@ reads_command_lines(void)
 	     "- - a,b,c no - -"},
 	    {"an empty list", {"--servers=", NULL}, "- -  no - -"},
 	    {"no value", {"-y", NULL}, "- - - yes - -"},
+	    {"letters together", {"-yTa", NULL}, "a - - yes - -"},
+	    {"and their value behind", {"-yT", "a", NULL}, "a - - yes - -"},
+	    {"an unknown one among them", {"-yx", NULL}, "refused"},
 	    {"words between", {"one", "-y", "two", NULL}, "- - - yes one two"},
 	    {"-- ends flags", {"--", "-y", NULL}, "- - - no -y -"},
 	    {"- is a word", {"-", NULL}, "- - - no - -"},

@@ -6,20 +6,19 @@
 #include "t/unit/unit.h"
 
 static int
-nothing(const struct cli *cli, int argc, char **argv)
+nothing(const struct cli *cli, const struct arguments *arguments)
 {
 	(void)cli;
-	(void)argc;
-	(void)argv;
+	(void)arguments;
 	return 0;
 }
 
 static const struct command table[] = {
-    {"job", "", "", "", nothing},
-    {"job get", "", "", "", nothing},
-    {"job get all", "", "", "", nothing},
-    {"token generate", "", "", "", nothing},
-    {NULL, NULL, NULL, NULL, NULL},
+    {"job", "", 0, "", "", "", {NULL}, nothing},
+    {"job get", "", 0, "", "", "", {NULL}, nothing},
+    {"job get all", "", 0, "", "", "", {NULL}, nothing},
+    {"token generate", "", 0, "", "", "", {NULL}, nothing},
+    {NULL, NULL, 0, NULL, NULL, NULL, {NULL}, NULL},
 };
 
 static void
@@ -76,8 +75,8 @@ has_whole_rows(void)
 	const struct command *row;
 
 	for (row = command_local; row->words; row++)
-		OK(row->words,
-		   row->arguments && *row->summary && row->help && row->run);
+		OK(row->words, row->arguments && *row->summary && row->help &&
+				   *row->example && row->run);
 }
 
 const char unit_name[] = "command";
