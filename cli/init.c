@@ -14,19 +14,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/local.h"
+#include "cli/secret.h"
 #include "lib/file.h"
 #include "lib/signature.h"
 #include "lib/yaml.h"
 
-#define SECRET_OCTETS 32
-#define SECRET_SIZE   (2 * SECRET_OCTETS + 1)
-#define DIR_DEFAULT   "/etc/osapi"
-#define SERVICE_USER  "osapi"
+#define DIR_DEFAULT  "/etc/osapi"
+#define SERVICE_USER "osapi"
 
 struct secrets {
 	char signing_key[SECRET_SIZE];
@@ -42,33 +40,14 @@ struct paths {
 };
 
 static enum err
-make_secret(char out[static SECRET_SIZE], struct err_info *info)
-{
-	static const char hex[] = "0123456789abcdef";
-	unsigned char random[SECRET_OCTETS];
-	size_t i;
-
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return err_set(info, ERR_INTERNAL, "getrandom: %s",
-			       strerror(errno));
-	for (i = 0; i < sizeof(random); i++) {
-		out[2 * i] = hex[random[i] >> 4];
-		out[2 * i + 1] = hex[random[i] & 15];
-	}
-	out[SECRET_SIZE - 1] = '\0';
-	explicit_bzero(random, sizeof(random));
-	return ERR_OK;
-}
-
-static enum err
 make_secrets(struct secrets *secrets, struct err_info *info)
 {
-	enum err code = make_secret(secrets->signing_key, info);
+	enum err code = secret_make(secrets->signing_key, info);
 
 	if (code == ERR_OK)
-		code = make_secret(secrets->api_password, info);
+		code = secret_make(secrets->api_password, info);
 	if (code == ERR_OK)
-		code = make_secret(secrets->worker_password, info);
+		code = secret_make(secrets->worker_password, info);
 	return code;
 }
 

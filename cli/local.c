@@ -116,7 +116,10 @@ const struct command command_local[] = {
      "",
      0,
      "Run nats-server with the users of osapi.yaml",
-     "Its configuration is readable by its owner only.\n",
+     "Stays and watches over it: one that answers nothing for "
+     "nats.server.mute_after is\nkilled and started again. SIGHUP reloads "
+     "osapi.yaml. The configuration that it\nwrites is readable by its owner "
+     "only.\n",
      "  osapi nats server start --config-dir /run/osapi-nats\n",
      {nats_flags},
      nats_run},

@@ -1,392 +1,90 @@
 /*
- * cli/nats.c: `nats server start`.
- *
- * Permissions are lists of what is allowed, made from the names of the
- * streams; users are in explicit accounts and every account has one, so that
- * nobody gets in without a password.
+ * cli/nats.c: `nats server start`: writes nats-server's configuration and
+ * watches over the server that runs with it.
  */
-#include "cli/nats.h"
-
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/random.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/local.h"
+#include "cli/nats_conf.h"
+#include "cli/nats_store.h"
+#include "cli/nats_watch.h"
 #include "cli/program.h"
-#include "lib/broker.h"
 #include "lib/file.h"
-#include "lib/store.h"
+#include "lib/log.h"
 
-#define MEMORY_STORE    (256 << 20)
-#define INBOX_NAME_SIZE 64 /* as lib/broker.c cuts it */
-#define CONF_NAME       "nats-server.conf"
+#define CONF_NAME   "nats-server.conf"
+#define OUTPUT_SIZE 512
 
-/* A pattern of subjects; %s stands for the names in turn. */
-enum names {
-	NAMES_NONE,
-	NAMES_STREAMS, /* the five streams */
-	NAMES_JOBS,    /* the stream of notifications */
-	NAMES_BUCKETS, /* the three buckets */
-	NAMES_QUEUE,
-	NAMES_RESPONSES,
-	NAMES_REGISTRY,
-	NAMES_SUBJECTS /* job.stream_subjects */
+/* What stays the same from reload to reload. */
+struct run {
+	const struct cli *cli;
+	char server[PATH_MAX];
+	const char *config_dir; /* NULL: the store's */
+	char path[PATH_MAX];    /* of the configuration */
+	struct nats_extra extra;
 };
 
-struct rule {
-	const char *pattern; /* NULL ends a list */
-	enum names names;
-};
-
-/* It makes the streams, stores jobs, keeps an index and reads the dead letters. */
-static const struct rule api_publish[] = {
-    {"$JS.API.STREAM.INFO.%s", NAMES_STREAMS},
-    {"$JS.API.STREAM.CREATE.%s", NAMES_STREAMS},
-    {"$JS.API.STREAM.UPDATE.%s", NAMES_STREAMS},
-    {"$JS.API.STREAM.PURGE.%s", NAMES_STREAMS},
-    {"$JS.API.STREAM.MSG.GET.%s", NAMES_STREAMS},
-    {"$JS.API.DIRECT.GET.%s", NAMES_STREAMS},
-    {"$JS.API.DIRECT.GET.%s.>", NAMES_STREAMS},
-    {"$JS.API.CONSUMER.INFO.%s.>", NAMES_STREAMS},
-    {"$JS.API.CONSUMER.CREATE.%s", NAMES_STREAMS},
-    {"$JS.API.CONSUMER.CREATE.%s.>", NAMES_STREAMS},
-    {"$JS.API.CONSUMER.DURABLE.CREATE.%s.>", NAMES_STREAMS},
-    {"$JS.API.CONSUMER.DELETE.%s.>", NAMES_STREAMS},
-    {"$JS.API.CONSUMER.MSG.NEXT.%s.>", NAMES_STREAMS},
-    {"$JS.ACK.%s.>", NAMES_STREAMS},
-    {"$KV.%s.>", NAMES_BUCKETS},
-    {"%s", NAMES_SUBJECTS},
-    {NULL, NAMES_NONE},
-};
-
-static const struct rule api_subscribe[] = {
-    {STORE_CHANGES_PREFIX ">", NAMES_NONE},
-    {NULL, NAMES_NONE},
-};
-
-/* It makes its own consumers of the notifications, and writes events, results
- * and its heartbeat; it cannot store a job, nor make or purge a stream. */
-static const struct rule worker_publish[] = {
-    {"$JS.API.STREAM.INFO.%s", NAMES_STREAMS},
-    {"$JS.API.STREAM.MSG.GET.%s", NAMES_BUCKETS},
-    {"$JS.API.DIRECT.GET.%s", NAMES_BUCKETS},
-    {"$JS.API.DIRECT.GET.%s.>", NAMES_BUCKETS},
-    {"$JS.API.CONSUMER.INFO.%s.>", NAMES_JOBS},
-    {"$JS.API.CONSUMER.CREATE.%s", NAMES_JOBS},
-    {"$JS.API.CONSUMER.CREATE.%s.>", NAMES_JOBS},
-    {"$JS.API.CONSUMER.DURABLE.CREATE.%s.>", NAMES_JOBS},
-    {"$JS.API.CONSUMER.MSG.NEXT.%s.>", NAMES_JOBS},
-    {"$JS.ACK.%s.>", NAMES_JOBS},
-    {"$KV.%s.status.>", NAMES_QUEUE},
-    {"$KV.%s.>", NAMES_RESPONSES},
-    {"$KV.%s.>", NAMES_REGISTRY},
-    {NULL, NAMES_NONE},
-};
-
-static const struct rule worker_subscribe[] = {
-    {NULL, NAMES_NONE},
-};
-
-/* A quoted string of nats-server's configuration. */
-static void
-quote(const char *text, FILE *out)
-{
-	putc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putc('\\', out);
-		putc(*text, out);
-	}
-	putc('"', out);
-}
-
-static void
-subject(const char *text, FILE *out)
-{
-	fputs("          ", out);
-	quote(text, out);
-	putc('\n', out);
-}
-
-/* The pattern with the name in place of its "%s". */
-static void
-subject_of(const char *pattern, const char *prefix, const char *name, FILE *out)
-{
-	const char *at = strstr(pattern, "%s");
-	char text[1024];
-
-	if (at)
-		snprintf(text, sizeof(text), "%.*s%s%s%s", (int)(at - pattern),
-			 pattern, prefix, name, at + 2);
-	else
-		snprintf(text, sizeof(text), "%s", pattern);
-	subject(text, out);
-}
-
-static void
-write_rule(const struct config *c, const struct rule *rule, FILE *out)
-{
-	const char *const buckets[] = {c->job.kv_bucket,
-				       c->job.kv_response_bucket,
-				       c->job.registry_bucket};
-	/* a rule about a bucket's stream names it with KV_ before it, one
-	 * about its keys does not */
-	bool keys = strncmp(rule->pattern, "$KV.", 4) == 0;
-	char dlq[80];
-	size_t i;
-
-	switch (rule->names) {
-	case NAMES_NONE:
-		subject_of(rule->pattern, "", "", out);
-		break;
-	case NAMES_STREAMS:
-		snprintf(dlq, sizeof(dlq), "%.64s-DLQ", c->job.stream_name);
-		subject_of(rule->pattern, "", dlq, out);
-		subject_of(rule->pattern, "", c->job.stream_name, out);
-		for (i = 0; i < 3; i++)
-			subject_of(rule->pattern, "KV_", buckets[i], out);
-		break;
-	case NAMES_JOBS:
-		subject_of(rule->pattern, "", c->job.stream_name, out);
-		break;
-	case NAMES_BUCKETS:
-		for (i = 0; i < 3; i++)
-			subject_of(rule->pattern, keys ? "" : "KV_", buckets[i],
-				   out);
-		break;
-	case NAMES_QUEUE:
-		subject_of(rule->pattern, "", buckets[0], out);
-		break;
-	case NAMES_RESPONSES:
-		subject_of(rule->pattern, "", buckets[1], out);
-		break;
-	case NAMES_REGISTRY:
-		subject_of(rule->pattern, "", buckets[2], out);
-		break;
-	case NAMES_SUBJECTS:
-		subject_of(rule->pattern, "", c->job.stream_subjects, out);
-		break;
-	}
-}
-
-/* The subject below which lib/broker.c has the inboxes of this user. */
-static void
-inbox(const char *user, FILE *out)
-{
-	char text[INBOX_NAME_SIZE + 2];
-	size_t at;
-
-	snprintf(text, INBOX_NAME_SIZE, BROKER_INBOX_PREFIX "%s", user);
-	for (at = strlen(BROKER_INBOX_PREFIX); text[at]; at++)
-		if (!isalnum((unsigned char)text[at]) && text[at] != '-')
-			text[at] = '_';
-	memcpy(text + at, ".>", 3);
-	subject(text, out);
-}
-
-static void
-write_user(const struct config *c, const struct config_nats *nats,
-	   const struct rule *publish, const struct rule *subscribe, FILE *out)
-{
-	fputs("      {\n        user: ", out);
-	quote(nats->user, out);
-	fputs("\n        password: ", out);
-	quote(nats->password, out);
-	fputs("\n        permissions {\n        publish: [\n", out);
-	/* a program asks itself to find out how far its subscription is */
-	inbox(nats->user, out);
-	for (; publish->pattern; publish++)
-		write_rule(c, publish, out);
-	fputs("        ]\n        subscribe: [\n", out);
-	inbox(nats->user, out);
-	for (; subscribe->pattern; subscribe++)
-		write_rule(c, subscribe, out);
-	fputs("        ]\n        }\n      }\n", out);
-}
-
-/* A password that nobody knows: the system account has a user so that it is
- * not open, and osapi does not use it. */
+/* Lets nats-server look at a configuration; ERR_INVALID with its words. */
 static enum err
-write_system_user(FILE *out, struct err_info *info)
+test_conf(const char *server, const char *path, struct err_info *info)
 {
-	unsigned char random[24];
-	size_t i;
-
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return err_set(info, ERR_INTERNAL, "getrandom: %s",
-			       strerror(errno));
-	fputs("  \"$SYS\" {\n    users: [ { user: system, password: \"", out);
-	for (i = 0; i < sizeof(random); i++)
-		fprintf(out, "%02x", random[i]);
-	fputs("\" } ]\n  }\n", out);
-	return ERR_OK;
-}
-
-static void
-write_tls(const struct config *c, FILE *out)
-{
-	if (!*c->nats.server.tls.certificate)
-		return;
-	fputs("tls {\n  cert_file: ", out);
-	quote(c->nats.server.tls.certificate, out);
-	fputs("\n  key_file: ", out);
-	quote(c->nats.server.tls.key, out);
-	if (*c->nats.server.tls.ca) {
-		fputs("\n  ca_file: ", out);
-		quote(c->nats.server.tls.ca, out);
-		fputs("\n  verify: true", out);
-	}
-	fputs("\n}\n", out);
-}
-
-static void
-write_cluster(const struct config *c, FILE *out)
-{
-	const struct config_list *routes = &c->nats.server.cluster.routes;
-	size_t i;
-
-	if (!*c->nats.server.cluster.name)
-		return;
-	fputs("cluster {\n  name: ", out);
-	quote(c->nats.server.cluster.name, out);
-	fputs("\n  listen: ", out);
-	quote(c->nats.server.cluster.listen, out);
-	fputs("\n  routes: [\n", out);
-	for (i = 0; i < routes->count; i++) {
-		fputs("    ", out);
-		quote(routes->items[i], out);
-		putc('\n', out);
-	}
-	fputs("  ]\n}\n", out);
-}
-
-static void
-write_head(const struct config *c, bool sync, FILE *out)
-{
-	char host[256] = "osapi";
-
-	gethostname(host, sizeof(host) - 1);
-	fputs("# Rendered by osapi from osapi.yaml: change it there.\n"
-	      "server_name: ",
-	      out);
-	quote(host, out);
-	fputs("\nhost: ", out);
-	quote(c->nats.server.host, out);
-	fprintf(out,
-		"\nport: %" PRId64 "\n"
-		"max_payload: 2MB\n"
-		"max_connections: 4096\n"
-		"ping_interval: \"10s\"\n"
-		"write_deadline: \"5s\"\n"
-		"jetstream {\n  store_dir: ",
-		c->nats.server.port);
-	quote(c->nats.server.store_dir, out);
-	fprintf(out, "\n  max_mem: %d\n  max_file: %" PRId64 "\n", MEMORY_STORE,
-		c->nats.server.max_file_store);
-	if (sync && c->nats.server.durability == CONFIG_DURABILITY_POWER)
-		fputs("  sync_interval: always\n", out);
-	fputs("}\n", out);
-}
-
-enum err
-nats_render(const struct config *c, bool sync, FILE *out, struct err_info *info)
-{
-	const struct config_nats *api = &c->api.server.nats;
-	const struct config_nats *worker = &c->job.worker.nats;
-	enum err code;
-
-	if (!*api->user || !*api->password)
-		return err_set(info, ERR_INVALID,
-			       "api.server.nats.user and password are "
-			       "required: nats-server lets nobody in without");
-	if (!*worker->user || !*worker->password)
-		return err_set(info, ERR_INVALID,
-			       "job.worker.nats.user and password are "
-			       "required: nats-server lets nobody in without");
-	if (strcmp(api->user, worker->user) == 0 ||
-	    strcmp(api->user, "system") == 0 ||
-	    strcmp(worker->user, "system") == 0)
-		return err_set(info, ERR_INVALID,
-			       "job.worker.nats.user: the users of api and "
-			       "worker must differ, and not be \"system\"");
-	write_head(c, sync, out);
-	write_tls(c, out);
-	write_cluster(c, out);
-	fputs("accounts {\n", out);
-	code = write_system_user(out, info);
-	if (code != ERR_OK)
-		return code;
-	fputs("  OSAPI {\n    jetstream: enabled\n    users: [\n", out);
-	write_user(c, api, api_publish, api_subscribe, out);
-	write_user(c, worker, worker_publish, worker_subscribe, out);
-	fputs("    ]\n  }\n}\n", out);
-	return ERR_OK;
-}
-
-/* Whether the server is 2.10 or later, by what `nats-server --version` says
- * ("nats-server: v2.9.10"). */
-static bool
-knows_sync(const char *server)
-{
-	char text[128] = "";
+	char text[OUTPUT_SIZE] = "";
+	size_t used = 0;
+	int status = -1;
 	int pipes[2];
-	int major = 0;
-	int minor = 0;
 	ssize_t n;
 	pid_t pid;
 
 	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return false;
+		return err_set(info, ERR_INTERNAL, "pipe: %s", strerror(errno));
 	pid = fork();
 	if (pid == 0) {
 		dup2(pipes[1], STDOUT_FILENO);
-		execl(server, server, "--version", (char *)NULL);
+		dup2(pipes[1], STDERR_FILENO);
+		execl(server, "nats-server", "-t", "-c", path, (char *)NULL);
 		_exit(127);
 	}
 	close(pipes[1]);
-	n = pid > 0 ? read(pipes[0], text, sizeof(text) - 1) : 0;
+	while (pid > 0 && used < sizeof(text) - 1 &&
+	       (n = read(pipes[0], text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)n;
 	close(pipes[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	if (n <= 0 || sscanf(text, "%*[^v]v%d.%d", &major, &minor) != 2)
-		return false;
-	return major > 2 || (major == 2 && minor >= 10);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return err_set(info, ERR_INTERNAL, "%s: %s", server,
+			       strerror(errno));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return ERR_OK;
+	text[strcspn(text, "\n")] = '\0';
+	return err_set(info, ERR_INVALID,
+		       "nats-server refuses its configuration: %s", text);
 }
 
-/* For servers that cannot be told to sync: files below a directory with this
- * attribute are written synchronously.  It is inherited by what is made below
- * from now on. */
-static void
-make_synchronous(const char *dir)
+/* Whether the server knows sync_interval (2.10): it says so itself. */
+static bool
+knows_sync(const char *server)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int flags = 0;
-	bool done = false;
+	static const char conf[] =
+	    "jetstream { store_dir: \"/nonexistent\", sync_interval: always }";
+	struct err_info info = {""};
+	bool knows = false;
+	char path[64];
+	int fd = memfd_create("nats-server.conf", 0);
 
-	if (fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
-		done = flags & FS_SYNC_FL;
-		flags |= FS_SYNC_FL;
-		done = done || ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (!done)
-		fprintf(stderr,
-			"osapi: nats.server.durability is power, but this "
-			"nats-server has no sync_interval and %s cannot be "
-			"written synchronously: what is acknowledged survives "
-			"the death of the process, not the loss of power\n",
-			dir);
+	if (fd < 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (write(fd, conf, strlen(conf)) == (ssize_t)strlen(conf))
+		knows = test_conf(server, path, &info) == ERR_OK;
+	close(fd);
+	return knows;
 }
 
 static enum err
@@ -398,76 +96,147 @@ make_directory(const char *path, struct err_info *info)
 }
 
 static enum err
-write_conf(const struct config *c, bool sync, const char *path,
-	   struct err_info *info)
+render(const struct config *c, const struct nats_extra *extra, char **text,
+       size_t *size, struct err_info *info)
 {
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = open_memstream(text, size);
 	enum err code;
 
 	if (!out)
 		return err_set(info, ERR_NO_MEMORY, "out of memory");
-	code = nats_render(c, sync, out, info);
+	code = nats_render(c, extra, out, info);
 	if (fclose(out) != 0 && code == ERR_OK)
 		code = err_set(info, ERR_NO_MEMORY, "out of memory");
+	return code;
+}
+
+/* The configuration goes into place only when nats-server takes it. */
+static enum err
+write_conf(const struct run *run, const struct config *c, struct err_info *info)
+{
+	char fresh[PATH_MAX + 8];
+	char *text = NULL;
+	size_t size = 0;
+	enum err code = render(c, &run->extra, &text, &size, info);
+
+	snprintf(fresh, sizeof(fresh), "%s.new", run->path);
 	if (code == ERR_OK)
-		code = file_write(path, text, size, 0600, info);
+		code = file_write(fresh, text, size, 0600, info);
+	if (code == ERR_OK)
+		code = test_conf(run->server, fresh, info);
+	if (code == ERR_OK && rename(fresh, run->path) < 0)
+		code =
+		    err_set(info, ERR_IO, "%s: %s", run->path, strerror(errno));
+	if (code != ERR_OK)
+		unlink(fresh);
 	if (text)
 		explicit_bzero(text, size);
 	free(text);
 	return code;
 }
 
-/* Everything up to the exec; *path is the configuration that was written. */
 static enum err
-prepare(const struct config *c, const char *server, const char *config_dir,
-	char path[static PATH_MAX], struct err_info *info)
+load(const struct run *run, struct config **config, struct err_info *info)
 {
-	const char *dir = config_dir ? config_dir : c->nats.server.store_dir;
-	bool sync = knows_sync(server);
-	enum err code = make_directory(c->nats.server.store_dir, info);
+	return config_load(run->cli->config_path, CONFIG_NATS_SERVER, NULL,
+			   config, info);
+}
+
+static enum err
+reload(void *arg, struct config **config, const char **password,
+       struct err_info *info)
+{
+	struct run *run = arg;
+	struct config *fresh = NULL;
+	enum err code = load(run, &fresh, info);
+
+	if (code == ERR_OK)
+		code = write_conf(run, fresh, info);
+	if (code != ERR_OK) {
+		config_free(fresh);
+		return code;
+	}
+	*config = fresh;
+	*password = nats_monitor_password(fresh, &run->extra);
+	return ERR_OK;
+}
+
+/* Everything up to the start. */
+static enum err
+prepare(struct run *run, const struct config *c, struct err_info *info)
+{
+	const char *dir =
+	    run->config_dir ? run->config_dir : c->nats.server.store_dir;
+	enum err code = nats_store_prepare(c, run->extra.sync, info);
 	int n;
 
 	if (code == ERR_OK)
 		code = make_directory(dir, info);
 	if (code != ERR_OK)
 		return code;
-	if (!sync && c->nats.server.durability == CONFIG_DURABILITY_POWER)
-		make_synchronous(c->nats.server.store_dir);
-	n = snprintf(path, PATH_MAX, "%s/" CONF_NAME, dir);
-	if (n < 0 || n >= PATH_MAX)
+	n = snprintf(run->path, sizeof(run->path), "%s/" CONF_NAME, dir);
+	if (n < 0 || (size_t)n >= sizeof(run->path))
 		return err_set(info, ERR_INVALID, "%.64s...: path too long",
 			       dir);
-	return write_conf(c, sync, path, info);
+	return write_conf(run, c, info);
+}
+
+static int
+print(const struct run *run, const struct config *c, struct err_info *info)
+{
+	enum err code = nats_render(c, &run->extra, stdout, info);
+
+	return code == ERR_OK ? 0 : command_fail(code, "%s", info->text);
+}
+
+static int
+watch(struct run *run, struct config *c, struct err_info *info)
+{
+	const struct nats_watch_plan plan = {
+	    .server = run->server,
+	    .conf = run->path,
+	    .password = nats_monitor_password(c, &run->extra),
+	    .config = c,
+	    .reload = reload,
+	    .arg = run};
+	enum err code;
+
+	log_init("osapi-nats", LOG_FORMAT_AUTO,
+		 run->cli->debug || c->debug ? LOG_LEVEL_DEBUG
+					     : LOG_LEVEL_INFO);
+	code = prepare(run, c, info);
+	if (code == ERR_OK)
+		return nats_watch(&plan);
+	config_free(c);
+	return command_fail(code, "%s", info->text);
 }
 
 int
 nats_run(const struct cli *cli, const struct arguments *arguments)
 {
-	const char *config_dir = arguments_value(arguments, "config-dir");
-	bool print = arguments_has(arguments, "print");
-	char server[PATH_MAX];
-	char path[PATH_MAX] = "";
+	static struct run run;
 	struct config *config = NULL;
 	struct err_info info = {""};
 	enum err code;
+	int status;
 
-	if (!program_system("nats-server", server))
+	run.cli = cli;
+	run.config_dir = arguments_value(arguments, "config-dir");
+	if (!program_system("nats-server", run.server))
 		return command_fail(ERR_NOT_FOUND,
 				    "nats-server is not installed "
 				    "(apt-get install nats-server)");
-	code = config_load(cli->config_path, CONFIG_NATS_SERVER, NULL, &config,
-			   &info);
-	if (code == ERR_OK && print)
-		code = nats_render(config, knows_sync(server), stdout, &info);
-	else if (code == ERR_OK)
-		code = prepare(config, server, config_dir, path, &info);
-	config_free(config);
-	if (code != ERR_OK)
+	code = load(&run, &config, &info);
+	if (code == ERR_OK)
+		code = nats_extra_init(&run.extra, &info);
+	if (code != ERR_OK) {
+		config_free(config);
 		return command_fail(code, "%s", info.text);
-	if (print)
-		return 0;
-	execl(server, "nats-server", "-c", path, (char *)NULL);
-	return command_fail(ERR_IO, "%s: %s", server, strerror(errno));
+	}
+	run.extra.sync = knows_sync(run.server);
+	if (!arguments_has(arguments, "print"))
+		return watch(&run, config, &info);
+	status = print(&run, config, &info);
+	config_free(config);
+	return status;
 }

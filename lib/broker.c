@@ -9,6 +9,7 @@
 #include "lib/broker.h"
 
 #include <ctype.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@
 #define GREETING_MS 1000
 #define FLUSH_MS    1000
 #define INBOX_SIZE  128
+
+#define INBOX_NAME_MAX    56 /* characters of a name behind the prefix */
+#define INBOX_HASH_OCTETS 12
 
 _Static_assert(BROKER_MANY_MAX == PENDING_CALL_MAX, "one bound, two names");
 
@@ -44,8 +48,8 @@ struct broker {
 	natsSubscription *replies;
 	struct pending *pending;
 	char *url;
-	char prefix[64];        /* "_INBOX_api" */
-	char inbox[INBOX_SIZE]; /* base of the replies' subjects */
+	char prefix[BROKER_INBOX_SIZE]; /* "_INBOX_api" */
+	char inbox[INBOX_SIZE];         /* base of the replies' subjects */
 	atomic_uint_fast64_t reconnects;
 	pthread_mutex_t mutex;  /* guards all below, `replies`,
 				 * and the members of subscriptions */
@@ -281,22 +285,40 @@ given(const char *text)
 	return text != NULL && text[0] != '\0';
 }
 
+char *
+broker_inbox_prefix(const char *name, char buf[static BROKER_INBOX_SIZE])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+	char shown[INBOX_NAME_MAX + 1];
+	size_t size = strlen(name);
+	size_t at;
+
+	(void)snprintf(shown, sizeof(shown), "%s", name);
+	if (size > INBOX_NAME_MAX) {
+		if (EVP_Digest(name, size, digest, NULL, EVP_sha256(), NULL) !=
+		    1)
+			abort();
+		at = INBOX_NAME_MAX - 2 * INBOX_HASH_OCTETS;
+		for (size_t i = 0; i < INBOX_HASH_OCTETS; i++, at += 2)
+			(void)snprintf(shown + at, 3, "%02x", digest[i]);
+	}
+	(void)snprintf(buf, BROKER_INBOX_SIZE, "%s%s", BROKER_INBOX_PREFIX,
+		       shown);
+	for (at = strlen(BROKER_INBOX_PREFIX); buf[at] != '\0'; at++)
+		if (!isalnum((unsigned char)buf[at]) && buf[at] != '-')
+			buf[at] = '_';
+	return buf;
+}
+
 static void
 make_prefix(struct broker *broker, const struct config_nats *config,
 	    const char *name)
 {
-	size_t at;
-
 	if (given(config->user))
 		name = config->user;
 	else if (given(config->client_name))
 		name = config->client_name;
-	(void)snprintf(broker->prefix, sizeof(broker->prefix), "%s%s",
-		       BROKER_INBOX_PREFIX, name);
-	for (at = strlen(BROKER_INBOX_PREFIX); broker->prefix[at] != '\0'; at++)
-		if (!isalnum((unsigned char)broker->prefix[at]) &&
-		    broker->prefix[at] != '-')
-			broker->prefix[at] = '_';
+	(void)broker_inbox_prefix(name, broker->prefix);
 }
 
 static enum err

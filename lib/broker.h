@@ -30,6 +30,7 @@
 #include "lib/error.h"
 
 #define BROKER_INBOX_PREFIX "_INBOX_"
+#define BROKER_INBOX_SIZE   64   /* room for a prefix with its NUL */
 #define BROKER_MANY_MAX     16   /* messages of one broker_request_many */
 #define BROKER_PENDING_MAX  4096 /* requests under way in a process */
 
@@ -117,6 +118,10 @@ enum err broker_subscribe(struct broker *broker, const char *subject,
 
 /* Ends it and waits until its handler no longer runs; NULL is accepted. */
 void broker_unsubscribe(struct broker_subscription *subscription);
+
+/* "_INBOX_{name}", see above; of a name that is too long only the beginning and
+ * a hash of the whole.  buf is returned. */
+char *broker_inbox_prefix(const char *name, char buf[static BROKER_INBOX_SIZE]);
 
 /* A new unique subject below this program's own inbox prefix; buf is returned. */
 char *broker_inbox(struct broker *broker, char buf[static 128]);

@@ -89,15 +89,23 @@ struct config {
 	} api;
 	struct {
 		struct {
+			char *name; /* "": gethostname(2) */
 			char *host;
 			int64_t port;
 			char *store_dir;
 			enum config_durability durability;
 			int64_t max_file_store; /* octets */
+			int64_t mute_after_ms;
+			struct {
+				char *user;
+				char *password; /* SECRET */
+			} monitor;
 			struct {
 				char *name;
 				char *listen;
 				struct config_list routes;
+				char *user;
+				char *password; /* SECRET */
 			} cluster;
 			struct {
 				char *ca;

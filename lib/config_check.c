@@ -373,6 +373,29 @@ worker_identity(const struct check *c)
 	return ERR_OK;
 }
 
+/* They go into nats-server's configuration with the login in front. */
+static enum err
+routes(const struct check *c)
+{
+	static const char taken[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "._-:[]";
+	const struct config_list *list = &c->config->nats.server.cluster.routes;
+	size_t i;
+
+	for (i = 0; i < list->count; i++) {
+		const char *route = list->items[i];
+
+		if (strncmp(route, "nats://", 7) != 0 || !route[7] ||
+		    route[7 + strspn(route + 7, taken)])
+			return refuse(c, "nats.server.cluster.routes",
+				      "\"%s\" is not of the form "
+				      "nats://host:port (the login is added)",
+				      route);
+	}
+	return ERR_OK;
+}
+
 static enum err
 cluster(const struct check *c)
 {
@@ -388,6 +411,11 @@ cluster(const struct check *c)
 	if (c->config->nats.server.cluster.routes.count && !*name)
 		return refuse(c, "nats.server.cluster.routes",
 			      "is set without nats.server.cluster.name");
+	if (*name && (!*c->config->nats.server.cluster.user ||
+		      !*c->config->nats.server.cluster.password))
+		return refuse(c, "nats.server.cluster.password",
+			      "is required with nats.server.cluster.name, else "
+			      "anybody could join the cluster");
 	return ERR_OK;
 }
 
@@ -425,6 +453,7 @@ static const struct {
     {CONFIG_SERVER | CONFIG_WORKER, heartbeat},
     {CONFIG_NATS_SERVER, nats_server_tls},
     {CONFIG_NATS_SERVER, cluster},
+    {CONFIG_NATS_SERVER, routes},
     {CONFIG_NATS_SERVER, room},
 };
 

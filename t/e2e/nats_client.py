@@ -27,12 +27,15 @@ class NatsError(Exception):
 
 
 class Nats:
-    """A connection as `user`: "api" or "worker"."""
+    """A connection as `user`: "api" or "worker"; `login` is a name and its
+    password instead."""
 
-    def __init__(self, stack, user="api"):
+    def __init__(self, stack, user="api", login=None):
         config = yaml.safe_load(stack.config.read_text())
-        login = {"api": config["api"]["server"]["nats"],
-                 "worker": config["job"]["worker"]["nats"]}[user]
+        if login is None:
+            of = {"api": config["api"]["server"]["nats"],
+                  "worker": config["job"]["worker"]["nats"]}[user]
+            login = of["user"], of["password"]
         self.inbox = f"_INBOX_{user}.{uuid.uuid4().hex}"
         self.count = 0
         self.socket = socket.create_connection(
@@ -40,7 +43,7 @@ class Nats:
         self.lines = self.socket.makefile("rb")
         self.lines.readline()  # INFO
         options = {"verbose": False, "pedantic": False, "headers": True,
-                   "user": login["user"], "pass": login["password"]}
+                   "user": login[0], "pass": login[1]}
         self.send(f"CONNECT {json.dumps(options)}\r\nSUB {self.inbox}.> 1\r\n")
 
     def __enter__(self):

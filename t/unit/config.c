@@ -546,7 +546,7 @@ tells_every_key(void)
 
 	config_each_key(see_key, &seen);
 	OK("all keys", seen.count > 60);
-	IS_INT("token, signing key and two passwords", seen.secrets, 4);
+	IS_INT("token, signing key and four passwords", seen.secrets, 6);
 	IS_INT("each has its texts", seen.bad, 0);
 }
 

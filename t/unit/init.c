@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/nats.h"
+#include "cli/nats_conf.h"
 #include "cli/nginx.h"
 #include "cli/program.h"
 #include "lib/config.h"
@@ -212,6 +212,7 @@ static void
 renders_for_nats_server(void)
 {
 	struct config *c = NULL;
+	struct nats_extra extra;
 	struct err_info info;
 	char conf[600];
 	const char *const argv[] = {"nats-server", "-t", "-c", conf, NULL};
@@ -220,6 +221,7 @@ renders_for_nats_server(void)
 	FILE *out;
 
 	make("nats", &info);
+	IS_INT("secrets", nats_extra_init(&extra, &info), ERR_OK);
 	setenv("OSAPI_JOB_WORKER_NATS_PASSWORD", "a\"b\\c $x", 1);
 	config_load(yaml_path, CONFIG_NATS_SERVER, NULL, &c, &info);
 	unsetenv("OSAPI_JOB_WORKER_NATS_PASSWORD");
@@ -227,7 +229,7 @@ renders_for_nats_server(void)
 	out = fopen(conf, "w");
 	if (!c || !out)
 		return;
-	IS_INT("rendered", nats_render(c, false, out, &info), ERR_OK);
+	IS_INT("rendered", nats_render(c, &extra, out, &info), ERR_OK);
 	fclose(out);
 	IS_INT("nats-server takes it", run("nats-server", argv), 0);
 	file_read(conf, 65536, &text, &size, &info);
@@ -257,12 +259,16 @@ refuses_an_open_nats_server(void)
 	    {"one user for both", "OSAPI_JOB_WORKER_NATS_USER", "api",
 	     "must differ"},
 	    {"the system's user", "OSAPI_JOB_WORKER_NATS_USER", "system",
-	     "must differ"},
+	     "must not be \"system\""},
+	    {"the monitor as another", "OSAPI_NATS_SERVER_MONITOR_USER", "api",
+	     "nats.server.monitor.user: must differ from api.server.nats.user"},
 	};
+	struct nats_extra extra;
 	struct err_info info;
 	size_t i;
 
 	make("open", &info);
+	nats_extra_init(&extra, &info);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct config *c = NULL;
 		FILE *out = fopen("/dev/null", "w");
@@ -272,7 +278,7 @@ refuses_an_open_nats_server(void)
 		unsetenv(rows[i].name);
 		OK(rows[i].why, c && out);
 		if (c && out)
-			IS_INT(rows[i].why, nats_render(c, false, out, &info),
+			IS_INT(rows[i].why, nats_render(c, &extra, out, &info),
 			       ERR_INVALID);
 		HAS_TEXT(rows[i].why, info.text, rows[i].message);
 		fclose(out);

@@ -1,0 +1,27 @@
+/*
+ * cli/nats_probe.h: asks a nats-server whether it is well.
+ */
+#ifndef OSAPI_CLI_NATS_PROBE_H
+#define OSAPI_CLI_NATS_PROBE_H
+
+#include <stdint.h>
+
+#include "lib/config.h"
+
+enum nats_health {
+	NATS_WELL,
+	NATS_SILENT, /* nobody there, or no answer in time */
+	NATS_REFUSED /* it answers, but not to us: password, TLS */
+};
+
+/*
+ * Logs in as the monitor and, unless the server is one of a cluster, asks
+ * JetStream for the state of each stream; a cluster's answers may come from
+ * other servers and say nothing about this one.  Each step takes at most
+ * `timeout_ms`.  `why` says what was missing.  For one thread; fork(2) only to
+ * exec afterwards, as nats.c has threads.
+ */
+enum nats_health nats_probe(const struct config *config, const char *password,
+			    int64_t timeout_ms, char why[static 256]);
+
+#endif
