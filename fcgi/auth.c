@@ -6,6 +6,18 @@
 #include <string.h>
 #include <strings.h>
 
+static const char *const reasons[] = {
+    [AUTH_MISSING] = "missing",     [AUTH_SCHEME] = "scheme",
+    [AUTH_MALFORMED] = "malformed", [AUTH_SIGNATURE] = "signature",
+    [AUTH_EXPIRED] = "expired",     [AUTH_SCOPE] = "scope",
+};
+
+const char *
+auth_reason_text(enum auth_reason reason)
+{
+	return reasons[reason];
+}
+
 /* The token behind the scheme, NULL where it is another scheme. */
 static const char *
 bearer(const char *authorization)
@@ -23,7 +35,8 @@ bearer(const char *authorization)
 
 enum err
 auth_check(const char *authorization, const char *key, enum role scope,
-	   int64_t now_s, struct token *token, struct err_info *info)
+	   int64_t now_s, struct token *token, enum auth_reason *reason,
+	   struct err_info *info)
 {
 	struct token read = {0};
 	const char *text;
@@ -31,23 +44,33 @@ auth_check(const char *authorization, const char *key, enum role scope,
 
 	if (scope == ROLE_NONE)
 		return ERR_OK;
-	if (!authorization || !*authorization)
+	if (!authorization || !*authorization) {
+		*reason = AUTH_MISSING;
 		return err_set(info, ERR_UNAUTHENTICATED,
 			       "a bearer token is needed");
+	}
 	text = bearer(authorization);
-	if (!text)
+	if (!text) {
+		*reason = AUTH_SCHEME;
 		return err_set(info, ERR_UNAUTHENTICATED,
 			       "the Authorization header is not a bearer "
 			       "token");
+	}
 	err = token_verify(key, strlen(key), text, now_s, &read, info);
-	if (err)
+	if (err) {
+		*reason = err == ERR_SIGNATURE ? AUTH_SIGNATURE
+			  : err == ERR_EXPIRED ? AUTH_EXPIRED
+					       : AUTH_MALFORMED;
 		return err;
+	}
 	*token = read;
-	if (read.role < scope)
+	if (read.role < scope) {
+		*reason = AUTH_SCOPE;
 		return err_set(info, ERR_FORBIDDEN,
 			       "the role \"%s\" may not do this, it needs "
 			       "\"%s\"",
 			       role_text(read.role), role_text(scope));
+	}
 	return ERR_OK;
 }
 

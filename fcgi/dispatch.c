@@ -61,19 +61,22 @@ authorize(struct request *r)
 {
 	struct responder *responder = r->responder;
 	const char *header = request_param(r, "HTTP_AUTHORIZATION");
+	enum auth_reason reason = AUTH_MALFORMED;
 	struct err_info info = {""};
 	enum err err;
 
-	err = auth_check(header,
-			 responder->config->api.server.security.signing_key,
-			 r->match.endpoint->scope,
-			 clock_wall_ns() / CLOCK_NS_PER_S, &r->token, &info);
+	err = auth_check(
+	    header, responder->config->api.server.security.signing_key,
+	    r->match.endpoint->scope, clock_wall_ns() / CLOCK_NS_PER_S,
+	    &r->token, &reason, &info);
 	if (!err)
 		return true;
-	scoreboard_add(responder->counters, SCOREBOARD_AUTH_FAILURES, 1);
-	if (err_http(err) == 401 || err == ERR_FORBIDDEN)
+	if (err_http(err) == 401 || err == ERR_FORBIDDEN) {
+		scoreboard_count(responder->counters, FAMILY_AUTH_FAILURES,
+				 (size_t)reason, 0, 1);
 		reply_header(r, "WWW-Authenticate",
 			     auth_challenge(err, header));
+	}
 	return refuse(r, err, &info);
 }
 
@@ -282,7 +285,7 @@ dispatch(struct responder *responder, int fd)
 	size_t size = 0;
 
 	if (!r) {
-		scoreboard_add(responder->counters, SCOREBOARD_ABORTED, 1);
+		scoreboard_add(responder->counters, FAMILY_ABORTED, 1);
 		return;
 	}
 	if (!route(r) || !authorize(r) || !admit_body(r, &size) ||

@@ -36,10 +36,8 @@ index_new(const struct spec *spec, int64_t ttl_ms, struct index **out)
 		index->seed[0] = (uint64_t)clock_wall_ns();
 	if (spec)
 		spec_operations(spec, &operations);
-	if (operations > sizeof(index->counts.by_operation) /
-			     sizeof(index->counts.by_operation[0]))
-		operations = sizeof(index->counts.by_operation) /
-			     sizeof(index->counts.by_operation[0]);
+	if (operations > INDEX_OPERATIONS_MAX)
+		operations = INDEX_OPERATIONS_MAX;
 	index->counts.operation_count = operations;
 	pthread_mutex_init(&index->mutex, NULL);
 	*out = index;
@@ -171,6 +169,15 @@ count_entry(struct index *index, const struct entry *entry, size_t step)
 		index->counts.by_operation[entry->operation] += step;
 }
 
+static void
+count_state(struct index *index, const struct entry *entry, size_t step)
+{
+	size_t operation = entry->operation >= 0 ? (size_t)entry->operation
+						 : INDEX_OPERATIONS_MAX;
+
+	index->counts.by_state[operation][entry->list] += step;
+}
+
 /* Takes an entry out of the lists and counters that it is in. */
 static void
 unfile_entry(struct index *index, struct entry *entry)
@@ -182,6 +189,7 @@ unfile_entry(struct index *index, struct entry *entry)
 	index_list_remove(&index->all, entry);
 	index_list_remove(&index->status[entry->list], entry);
 	count_entry(index, entry, (size_t)-1);
+	count_state(index, entry, (size_t)-1);
 	entry->list = -1;
 }
 
@@ -196,7 +204,9 @@ file_entry(struct index *index, struct entry *entry)
 	if (list >= 0 && entry->list >= 0) {
 		index_list_remove(&index->status[entry->list], entry);
 		index_list_add(&index->status[list], entry);
+		count_state(index, entry, (size_t)-1);
 		entry->list = list;
+		count_state(index, entry, 1);
 		return;
 	}
 	unfile_entry(index, entry);
@@ -209,6 +219,7 @@ file_entry(struct index *index, struct entry *entry)
 	index_list_add(&index->status[list], entry);
 	entry->operation = operation_number(index, entry);
 	count_entry(index, entry, 1);
+	count_state(index, entry, 1);
 }
 
 static void

@@ -162,11 +162,16 @@ struct index_brief {
 size_t index_scan(struct index *index, enum job_status status,
 		  const char *after, struct index_brief *briefs, size_t max);
 
+#define INDEX_OPERATIONS_MAX 64 /* that are counted apart */
+
 struct index_counts {
 	size_t jobs;
 	size_t by_status[JOB_STATUS_COUNT];
 	size_t operation_count; /* entry i belongs to spec_operations' i */
-	size_t by_operation[64];
+	size_t by_operation[INDEX_OPERATIONS_MAX];
+	/* The same by status; the last is for operations that are unknown. */
+	size_t by_state[INDEX_OPERATIONS_MAX + 1][JOB_STATUS_COUNT];
+	int64_t oldest_ns[JOB_STATUS_COUNT]; /* creation, 0: none */
 };
 void index_counts(struct index *index, struct index_counts *counts);
 

@@ -353,7 +353,12 @@ index_counts(struct index *index, struct index_counts *counts)
 {
 	pthread_mutex_lock(&index->mutex);
 	*counts = index->counts;
-	for (unsigned i = 0; i < JOB_STATUS_COUNT; i++)
+	for (unsigned i = 0; i < JOB_STATUS_COUNT; i++) {
+		const struct entry *oldest =
+		    index_list_at(&index->status[i], 0);
+
 		counts->by_status[i] = index->status[i].count;
+		counts->oldest_ns[i] = oldest ? oldest->created_ns : 0;
+	}
 	pthread_mutex_unlock(&index->mutex);
 }

@@ -11,7 +11,7 @@ finish(enum wake why, void *arg)
 {
 	struct request *r = arg;
 
-	scoreboard_add(r->responder->counters, SCOREBOARD_WAITERS, -1);
+	scoreboard_add(r->responder->counters, FAMILY_WAITERS, -1);
 	request_context(r);
 	if (why != WAKE_GONE)
 		r->render(r, why);
@@ -29,13 +29,13 @@ park(struct request *r, int64_t timeout_ms,
 	/* All before waiters_park: it may come back before that returns. */
 	r->render = render;
 	r->parked = true;
-	scoreboard_add(counters, SCOREBOARD_WAITERS, 1);
+	scoreboard_add(counters, FAMILY_WAITERS, 1);
 	err = waiters_park(r->responder->waiters, r->job_id, timeout_ms,
 			   r->fcgi.ipcFd, finish, r);
 	if (!err)
 		return PARKED;
 	r->parked = false;
-	scoreboard_add(counters, SCOREBOARD_WAITERS, -1);
+	scoreboard_add(counters, FAMILY_WAITERS, -1);
 	if (err == ERR_BUSY)
 		err_set(&info, err,
 			"too many clients wait; the job goes on, ask for it "

@@ -201,9 +201,11 @@ start_one(struct pool *pool)
 		return;
 	}
 	slot = (size_t)(p - pool->processes);
+	scoreboard_add(scoreboard_slot(pool->scoreboard, slot),
+		       FAMILY_PROCESSES, 1);
 	if (!warm) /* here, so that no other is ready before this one counts */
 		scoreboard_add(scoreboard_slot(pool->scoreboard, slot),
-			       SCOREBOARD_STARTING, 1);
+			       FAMILY_STARTING, 1);
 	pid = fork();
 	if (pid == 0) {
 		close(pipe_fds[0]);
@@ -223,7 +225,7 @@ start_one(struct pool *pool)
 			      .started_ms = clock_mono_ms()};
 	if (pool->respawning)
 		scoreboard_add(scoreboard_slot(pool->scoreboard, slot),
-			       SCOREBOARD_RESPAWNS, 1);
+			       FAMILY_RESPAWNS, 1);
 	log_debug("responder started", LOG_I("pid", pid));
 }
 
@@ -503,7 +505,7 @@ pool_run(const struct pool_options *options, struct pool_setup *setup)
 		pool->watchdog_ms = (int64_t)(watchdog_us / 2000);
 	set_level(pool);
 	pool->signal_fd = open_signals();
-	err = scoreboard_new(&pool->scoreboard);
+	err = scoreboard_new(options->spec, &pool->scoreboard);
 	if (err || pool->signal_fd < 0)
 		log_error("the supervisor cannot start",
 			  LOG_S("error", strerror(errno)));

@@ -103,7 +103,7 @@ request_read(struct responder *responder, int fd)
 	choose_id(r);
 	read_traceparent(r);
 	request_context(r);
-	scoreboard_add(responder->counters, SCOREBOARD_IN_FLIGHT, 1);
+	scoreboard_add(responder->counters, FAMILY_ACTIVE_REQUESTS, 1);
 	return r;
 }
 
@@ -187,33 +187,15 @@ request_drain(struct request *r)
 	return at_end(r);
 }
 
-/* The method where it is one of HTTP's, so that no client makes names. */
-static const char *
-known_method(const char *method)
-{
-	static const char *const known[] = {"GET",     "HEAD",   "POST",
-					    "PUT",     "DELETE", "OPTIONS",
-					    "CONNECT", "PATCH",  "TRACE"};
-
-	for (size_t i = 0; method && i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(known[i], method))
-			return known[i];
-	return "_OTHER";
-}
-
 static void
 count(const struct request *r, const struct request_end *end)
 {
-	struct scoreboard_slot *counters = r->responder->counters;
-	enum scoreboard_counter class = SCOREBOARD_STATUS_5XX;
+	const struct dimensions *d =
+	    scoreboard_dimensions(r->responder->scoreboard);
 
-	if (end->status >= 100 && end->status < 500)
-		class = SCOREBOARD_STATUS_1XX +
-			(enum scoreboard_counter)(end->status / 100 - 1);
-	if (end->answered) {
-		scoreboard_add(counters, SCOREBOARD_REQUESTS, 1);
-		scoreboard_add(counters, class, 1);
-	}
+	scoreboard_observe(r->responder->counters, FAMILY_REQUEST_DURATION,
+			   dimension_route(d, end->endpoint, end->method),
+			   dimension_code(d, end->status), end->duration_us);
 }
 
 static void
@@ -235,7 +217,7 @@ static void
 tell_end(const struct request *r, bool gone)
 {
 	const struct request_end end = {
-	    .method = known_method(r->method),
+	    .method = dimension_method(r->method),
 	    .endpoint = r->match.endpoint,
 	    .status = r->status,
 	    .duration_us = clock_mono_us() - r->begun_us,
@@ -285,8 +267,8 @@ request_finish(struct request *r, bool gone)
 	tell_end(r, gone);
 	gone = hang_up(r, ended) || gone;
 	if (gone)
-		scoreboard_add(r->responder->counters, SCOREBOARD_ABORTED, 1);
-	scoreboard_add(r->responder->counters, SCOREBOARD_IN_FLIGHT, -1);
+		scoreboard_add(r->responder->counters, FAMILY_ABORTED, 1);
+	scoreboard_add(r->responder->counters, FAMILY_ACTIVE_REQUESTS, -1);
 	query_release(&r->query);
 	json_decref(r->parameters);
 	json_decref(r->body);

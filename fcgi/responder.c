@@ -73,6 +73,14 @@ changed(const char *job_id, void *arg)
 	waiters_changed(arg, job_id);
 }
 
+static void
+published(int64_t us, enum err result, void *arg)
+{
+	scoreboard_observe(arg, FAMILY_NATS_PUBLISH, 0, 0, us);
+	if (result)
+		scoreboard_add(arg, FAMILY_NATS_PUBLISH_FAILURES, 1);
+}
+
 static enum err
 make_store(struct responder *r, struct err_info *info)
 {
@@ -81,6 +89,8 @@ make_store(struct responder *r, struct err_info *info)
 
 	err = broker_new(&config->api.server.nats, "osapi-fcgi", &r->broker,
 			 info);
+	if (!err)
+		broker_on_published(r->broker, published, r->counters);
 	if (!err)
 		err = store_new(r->broker, config, &r->store, info);
 	if (!err)
@@ -173,6 +183,15 @@ next_signal(int fd, int ms)
 	return (int)si.ssi_signo;
 }
 
+/* The same; meanwhile the process tells of itself when that is due. */
+static int
+wait_signal(struct responder *r, int fd, int ms)
+{
+	int left_ms = figures_tell(&r->figures, r);
+
+	return next_signal(fd, ms < 0 || ms > left_ms ? left_ms : ms);
+}
+
 /* Others serve meanwhile, so this process takes its time to know all jobs;
  * without NATS they do not know more.  Returns a signal that came first. */
 static int
@@ -183,7 +202,7 @@ warm_up(struct responder *r, int signal_fd)
 
 	while (!sig && passed < RESPONDER_WARM_MS && responder_ready(r, NULL) &&
 	       (passed < RESPONDER_CONNECT_MS || broker_connected(r->broker))) {
-		sig = next_signal(signal_fd, TICK_MS);
+		sig = wait_signal(r, signal_fd, TICK_MS);
 		passed = clock_mono_ms() - begun;
 	}
 	return sig;
@@ -199,7 +218,7 @@ let_finish(struct responder *r, int signal_fd, int sig)
 	int64_t until = clock_mono_ms() + limit;
 
 	while (waiters_count(r->waiters) && clock_mono_ms() < until) {
-		if (next_signal(signal_fd, TICK_MS) != SIGTERM)
+		if (wait_signal(r, signal_fd, TICK_MS) != SIGTERM)
 			continue;
 		if (sig == SIGTERM)
 			break;
@@ -227,10 +246,10 @@ live(struct responder *r, int signal_fd, bool starting)
 
 	while (!sig) {
 		if (starting && responder_ready(r, NULL) == ERR_OK) {
-			scoreboard_add(r->counters, SCOREBOARD_STARTING, -1);
+			scoreboard_add(r->counters, FAMILY_STARTING, -1);
 			starting = false;
 		}
-		sig = next_signal(signal_fd, starting ? TICK_MS : -1);
+		sig = wait_signal(r, signal_fd, starting ? TICK_MS : -1);
 	}
 	return sig;
 }

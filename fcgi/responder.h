@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "fcgi/feed.h"
+#include "fcgi/figures.h"
 #include "fcgi/index.h"
 #include "fcgi/intake.h"
 #include "fcgi/provision.h"
@@ -57,6 +58,7 @@ struct responder { /* everything outlives the requests that use it */
 	struct waiters *waiters;
 	struct slots *slots;
 	struct intake *intake;
+	struct figures figures; /* the main thread's */
 	int64_t started_ms;
 };
 

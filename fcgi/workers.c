@@ -1,8 +1,9 @@
 /*
  * fcgi/workers.c: which workers are alive, from their heartbeats.
  *
- * An array sorted by host name under one mutex.  Entries that died stay until
- * the bucket is replayed or the same host comes again; they are skipped.
+ * An array sorted by host name under one mutex.  Entries that died stay for
+ * WORKERS_REMEMBER_MS, so that they are missed by those who watch; for jobs
+ * they are skipped.
  */
 #include "fcgi/workers.h"
 
@@ -51,14 +52,15 @@ place(const struct workers *r, const char *host, bool *found)
 	return low;
 }
 
-/* Drops dead entries, so that hosts that never return leave no memory behind. */
+/* Drops entries that have been dead for `for_ms`, so that hosts that never
+ * return leave no memory behind. */
 static void
-forget_dead(struct workers *r, int64_t now_ms)
+forget_dead(struct workers *r, int64_t now_ms, int64_t for_ms)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < r->count; i++) {
-		if (r->members[i].until_ms > now_ms)
+		if (r->members[i].until_ms > now_ms - for_ms)
 			r->members[kept++] = r->members[i];
 		else
 			heartbeat_release(&r->members[i].heartbeat);
@@ -101,7 +103,9 @@ workers_put(struct workers *r, const struct heartbeat *heartbeat,
 	pthread_mutex_lock(&r->mutex);
 	at = place(r, heartbeat->hostname, &found);
 	if (!found) {
-		forget_dead(r, now_ms);
+		forget_dead(r, now_ms, WORKERS_REMEMBER_MS);
+		if (r->count == WORKERS_HOSTS_MAX)
+			forget_dead(r, now_ms, 0);
 		at = place(r, heartbeat->hostname, &found);
 		err = insert(r, at);
 	}
@@ -322,4 +326,70 @@ workers_list(struct workers *r, int64_t now_ms)
 					      row(&r->members[i].heartbeat));
 	pthread_mutex_unlock(&r->mutex);
 	return list;
+}
+
+/* ---- for who watches ---- */
+
+const char *
+worker_state_text(enum worker_state state)
+{
+	static const char *const texts[] = {[WORKER_ALIVE] = "alive",
+					    [WORKER_STARTING] = "starting",
+					    [WORKER_SILENT] = "silent"};
+
+	return texts[state];
+}
+
+static enum worker_state
+state_of(const struct member *member, int64_t now_ms)
+{
+	if (member->until_ms <= now_ms)
+		return WORKER_SILENT;
+	return member->heartbeat.listening ? WORKER_ALIVE : WORKER_STARTING;
+}
+
+static void
+describe(const struct workers *r, const struct member *member, int64_t now_ms,
+	 struct worker_figures *figures)
+{
+	const struct heartbeat *beat = &member->heartbeat;
+
+	*figures = (struct worker_figures){
+	    .state = state_of(member, now_ms),
+	    .started_ns = beat->started_ns,
+	    .silent_ms = now_ms - (member->until_ms - r->life_ms),
+	    .running = beat->running,
+	    .completed = beat->completed,
+	    .failed = beat->failed,
+	};
+	memcpy(figures->hostname, beat->hostname, sizeof(figures->hostname));
+	memcpy(figures->version, beat->version, sizeof(figures->version));
+}
+
+enum err
+workers_census(struct workers *r, int64_t now_ms, size_t max,
+	       struct worker_census *census)
+{
+	struct worker_census made = {.count = 0};
+	int64_t since_ms = now_ms - WORKERS_REMEMBER_MS;
+
+	pthread_mutex_lock(&r->mutex);
+	made.list =
+	    calloc(r->count < max ? r->count + 1 : max + 1, sizeof(*made.list));
+	for (size_t i = 0; made.list && i < r->count; i++) {
+		const struct member *member = &r->members[i];
+
+		if (member->gone || member->until_ms <= since_ms)
+			continue;
+		made.by_state[state_of(member, now_ms)]++;
+		if (made.count < max)
+			describe(r, member, now_ms, &made.list[made.count++]);
+		else
+			made.left_out++;
+	}
+	pthread_mutex_unlock(&r->mutex);
+	if (!made.list)
+		return ERR_NO_MEMORY;
+	*census = made;
+	return ERR_OK;
 }

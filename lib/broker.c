@@ -51,6 +51,8 @@ struct broker {
 	char prefix[BROKER_INBOX_SIZE]; /* "_INBOX_api" */
 	char inbox[INBOX_SIZE];         /* base of the replies' subjects */
 	atomic_uint_fast64_t reconnects;
+	void (*published)(int64_t us, enum err result, void *arg); /* once */
+	void *published_arg;
 	pthread_mutex_t mutex;  /* guards all below, `replies`,
 				 * and the members of subscriptions */
 	pthread_cond_t changed; /* signals a change of any of them */
@@ -626,10 +628,9 @@ perhaps_sent(natsStatus s)
 	return s == NATS_IO_ERROR || s == NATS_TIMEOUT || s == NATS_SSL_ERROR;
 }
 
-enum err
-broker_request_many(struct broker *broker, natsMsg *const *messages,
-		    size_t count, int64_t timeout_ms, natsMsg **replies,
-		    struct err_info *info)
+static enum err
+ask_many(struct broker *broker, natsMsg *const *messages, size_t count,
+	 int64_t timeout_ms, natsMsg **replies, struct err_info *info)
 {
 	struct pending_call call;
 	natsStatus s = NATS_OK;
@@ -661,6 +662,33 @@ broker_request_many(struct broker *broker, natsMsg *const *messages,
 			       result == ERR_TIMEOUT
 				   ? "no answer from NATS"
 				   : "connection to NATS lost");
+	return result;
+}
+
+void
+broker_on_published(struct broker *broker,
+		    void (*published)(int64_t us, enum err result, void *arg),
+		    void *arg)
+{
+	broker->published_arg = arg;
+	broker->published = published;
+}
+
+enum err
+broker_request_many(struct broker *broker, natsMsg *const *messages,
+		    size_t count, int64_t timeout_ms, natsMsg **replies,
+		    struct err_info *info)
+{
+	int64_t begun_us;
+	enum err result;
+
+	if (broker->published == NULL)
+		return ask_many(broker, messages, count, timeout_ms, replies,
+				info);
+	begun_us = clock_mono_us();
+	result = ask_many(broker, messages, count, timeout_ms, replies, info);
+	broker->published(clock_mono_us() - begun_us, result,
+			  broker->published_arg);
 	return result;
 }
 

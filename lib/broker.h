@@ -126,6 +126,14 @@ char *broker_inbox_prefix(const char *name, char buf[static BROKER_INBOX_SIZE]);
 /* A new unique subject below this program's own inbox prefix; buf is returned. */
 char *broker_inbox(struct broker *broker, char buf[static 128]);
 
+/* Called after each broker_request_many that was sent, with the time until its
+ * last reply (or until it was given up) and its result, on the caller's
+ * thread: to be measured.  Set once, before traffic. */
+void broker_on_published(struct broker *broker,
+			 void (*published)(int64_t us, enum err result,
+					   void *arg),
+			 void *arg);
+
 /* Called after each change of broker_connected, on a nats.c thread. It must only
  * set a flag or write to an eventfd.  Set once, before traffic. */
 void broker_on_change(struct broker *broker,

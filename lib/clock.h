@@ -20,8 +20,9 @@
 /* Now, CLOCK_REALTIME, nanoseconds. */
 int64_t clock_wall_ns(void);
 
-/* Now, CLOCK_MONOTONIC, milliseconds. */
+/* Now, CLOCK_MONOTONIC, milliseconds and microseconds. */
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
 
 /* Now, CLOCK_MONOTONIC, microseconds: for durations that are told. */
 int64_t clock_mono_us(void);

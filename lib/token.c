@@ -205,7 +205,9 @@ check_mac(const void *key, size_t key_size, const char *text,
 	same = jwt_decode(&jwt, text, key, (int)key_size) == 0 &&
 	       jwt_get_alg(jwt) == JWT_ALG_HS256;
 	jwt_free(jwt);
-	return same ? ERR_OK : refuse(info, "signature does not match");
+	return same ? ERR_OK
+		    : err_set(info, ERR_SIGNATURE,
+			      "token: signature does not match");
 }
 
 /* ---- verify: claims ---- */

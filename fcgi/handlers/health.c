@@ -30,7 +30,7 @@ health_ready(struct request *r)
 	err = responder_ready(r->responder, &info);
 	/* The next request may come to another process. */
 	if (!err &&
-	    scoreboard_sum(r->responder->scoreboard, SCOREBOARD_STARTING) > 0)
+	    scoreboard_sum(r->responder->scoreboard, FAMILY_STARTING, 0, 0) > 0)
 		err = err_set(&info, ERR_UNAVAILABLE,
 			      "another process of the pool is starting");
 	if (!err)

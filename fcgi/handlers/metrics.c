@@ -4,7 +4,6 @@
  */
 #include "fcgi/metrics.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "fcgi/handler.h"
@@ -12,49 +11,47 @@
 #include "fcgi/responder.h"
 #include "lib/clock.h"
 
-static enum err
-count_workers(struct responder *r, struct metrics_facts *facts)
-{
-	const struct target any = {.kind = TARGET_ANY};
-	json_t *hosts = NULL;
-	enum err err;
-
-	facts->workers_known =
-	    facts->nats_connected && workers_ready(r->workers);
-	if (!facts->workers_known)
-		return ERR_OK;
-	err = workers_expected(r->workers, &any, clock_mono_ms(), &hosts,
-			       &facts->workers);
-	json_decref(hosts);
-	return err;
-}
-
 enum handled
 metrics(struct request *r)
 {
 	struct responder *responder = r->responder;
+	const struct config *config = responder->config;
+	bool connected = broker_connected(responder->broker);
 	struct metrics_facts facts = {
 	    .scoreboard = responder->scoreboard,
-	    .spec = responder->spec,
 	    .version = OSAPI_VERSION,
-	    .nats_connected = broker_connected(responder->broker),
+	    .processes = config->api.server.fcgi.processes,
+	    .max_waiters = config->api.server.fcgi.max_waiters *
+			   config->api.server.fcgi.processes,
+	    .now_ns = clock_wall_ns(),
 	};
+	enum exposition_format format =
+	    exposition_choose(request_param(r, "HTTP_ACCEPT"));
+	struct worker_census census = {.list = NULL};
 	struct index_counts counts;
 	char *text = NULL;
 	size_t size = 0;
-	enum err err;
+	enum err err = ERR_OK;
 
-	if (facts.nats_connected && feed_ready(responder->feed, NULL)) {
+	scoreboard_set(responder->counters, FAMILY_NATS_CONNECTED, 0,
+		       connected);
+	if (connected && feed_ready(responder->feed, NULL)) {
 		index_counts(responder->index, &counts);
 		facts.counts = &counts;
 	}
-	err = count_workers(responder, &facts);
+	if (connected && workers_ready(responder->workers)) {
+		err = workers_census(responder->workers, clock_mono_ms(),
+				     METRICS_HOSTS_MAX, &census);
+		facts.workers = &census;
+	}
 	if (!err)
-		err = metrics_render(&facts, &text, &size);
+		err = metrics_render(&facts, format, &text, &size);
+	reply_header(r, "Vary", "Accept");
 	if (err)
 		reply_error(r, err, NULL);
 	else
-		reply_text(r, 200, METRICS_TYPE, text, size);
+		reply_text(r, 200, exposition_type(format), text, size);
+	free(census.list);
 	free(text);
 	return HANDLED;
 }

@@ -124,11 +124,13 @@ class Description:
             return reply
         kind = reply.headers["Content-Type"]
         text = reply.body.decode("utf-8")
-        if kind.startswith("text/plain;"):
+        is_text = kind.startswith(("text/plain;",
+                                   "application/openmetrics-text;"))
+        if is_text:
             kind, _, parameters = kind.partition("; ")
             assert "charset=utf-8" in parameters, what
         assert kind in content, f"{what}: {kind} is not in {list(content)}"
-        value = text if kind == "text/plain" else json.loads(text)
+        value = text if is_text else json.loads(text)
         self.validate(content[kind]["schema"], value)
         if kind == "application/problem+json":
             assert value["status"] == reply.status, what

@@ -219,8 +219,11 @@ def test_states(call, path):
 
 
 def test_metrics(call):
-    text = call("GET", "/metrics", status=200, role="read").body.decode()
-    assert text.startswith("# HELP osapi_")
+    for accept, end in ((None, ""), ("application/openmetrics-text", "# EOF\n")):
+        text = call("GET", "/metrics", status=200, role="read",
+                    headers={"Accept": accept}).body.decode()
+        assert text.startswith("# HELP http_server_")
+        assert text.endswith(end)
 
 
 # ---- it was refused: in this order ----
@@ -414,9 +417,13 @@ def test_without_nats(stack, call):
     body = call("GET", "/health/status", status=503).json()
     assert body["status"] == "degraded"
     assert "nats" not in body and body["components"]["nats"]["error"]
-    text = call("GET", "/metrics", status=200).body.decode()
-    assert "\nosapi_nats_connected 0\n" in text
-    assert "osapi_jobs{" not in text and "osapi_workers_alive" not in text
+    def metrics():
+        return call("GET", "/metrics", status=200).body.decode()
+    wait_until("both processes say so", lambda: not re.search(
+        r"^osapi_nats_connected\{.*\} 1$", metrics(), re.MULTILINE))
+    assert "\nosapi_nats_connected{" in metrics()
+    assert "osapi_jobs{" not in metrics()
+    assert "osapi_workers{" not in metrics()
     for method, path, body in ALL:
         if path not in [*OPEN, "/health/status", "/metrics"]:
             call(method, path, body, status=503)

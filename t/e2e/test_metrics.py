@@ -1,18 +1,29 @@
 """The metrics, as Prometheus and an operator get them through nginx."""
 
-import re
+import json
+import os
 import shutil
+import signal
 import subprocess
+import threading
 
 import pytest
+from prometheus_client.openmetrics.parser import \
+    text_string_to_metric_families
 
 from front import Site
-from job_client import HOSTNAME, everybody
+from job_client import HOSTNAME, JOBS, everybody
+from scrape import Scrape
 from stack import LIMIT, wait_until
 
-STACK = {"workers": [{"hostname": "web-01"}]}
-TYPE = "text/plain; version=0.0.4; charset=utf-8"
-SAMPLE = re.compile(r'(osapi_[a-z0-9_]+(?:\{[a-z]+="[^"]*"\})?) (-?\d+)')
+STACK = {"workers": [{"hostname": "web-01"}],
+         "env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s"}}
+REQUESTS = "http_server_request_duration_seconds_count"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+# as Prometheus 2.42 sends it
+ACCEPT = ("application/openmetrics-text;version=1.0.0,"
+          "application/openmetrics-text;version=0.0.1;q=0.75,"
+          "text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -20,41 +31,152 @@ def fixture_ready(stack, reader):
     everybody(stack, reader, 1)
 
 
-def scrape(client, path="/metrics"):
-    """Name with labels -> number."""
-    reply = client.get(path)
-    assert reply.status == 200, reply
-    assert reply.headers["Content-Type"] == TYPE
-    found = {}
-    for line in reply.body.decode("utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        name, number = SAMPLE.fullmatch(line).groups()
-        assert name not in found, line
-        found[name] = int(number)
-    return found
+class Growth:
+    """By how much the pool's counters have grown since it was made."""
+
+    def __init__(self, reader):
+        self.reader, self.before = reader, Scrape(reader)
+
+    def __call__(self, name, **labels):
+        return (Scrape(self.reader)(name, **labels) or 0) - \
+            (self.before(name, **labels) or 0)
 
 
-def test_what_is_done_is_counted(stack, reader):
-    before = scrape(reader)
+def test_requests_are_counted_by_route_method_and_status(stack, reader):
+    more = Growth(reader)
+    writer = stack.client("write")
     assert reader.get(f"{HOSTNAME}?target_hostname=web-01").status == 200
-    assert stack.client().get(HOSTNAME).status == 401
+    assert reader.request("HEAD", JOBS).status == 200
+    assert writer.post(JOBS, {"nonsense": 1}).status == 400
+    for number in range(3):
+        assert reader.get(f"{JOBS}/no-such-{number}").status == 400
+        assert reader.get(f"/api/v1/nowhere/{number}").status == 404
+    assert reader.request("BREW", "/api/v1/nowhere").status == 404
 
-    def more(name):
-        return scrape(reader)[name] - before[name]
-    # a request is counted when its answer was sent
-    wait_until("a 200 and a 401 are counted", lambda: (
-        more('osapi_http_responses_total{class="2xx"}') >= 2 and
-        more('osapi_http_responses_total{class="4xx"}') == 1 and
-        more("osapi_http_requests_total") >= 3))
-    assert more("osapi_http_auth_failures_total") == 1
-    after = scrape(reader)
-    assert after["osapi_workers_alive"] == 1
-    assert after["osapi_nats_connected"] == after["osapi_index_ready"] == 1
-    assert after["osapi_http_requests_in_flight"] >= 1, "the scrape itself"
-    assert 'osapi_jobs{status="completed"}' in after
-    assert 'osapi_jobs_by_operation{operation="system.hostname.get"}' in after
-    assert [name for name in after if name.startswith("osapi_build_info{")]
+    assert more(REQUESTS, http_route=HOSTNAME, http_request_method="GET",
+                http_response_status_code=200) == 1
+    assert more(REQUESTS, http_route=JOBS, http_request_method="HEAD",
+                http_response_status_code=200) == 1
+    assert more(REQUESTS, http_route=JOBS, http_request_method="POST",
+                http_response_status_code=400) == 1
+    assert more(REQUESTS, http_route=f"{JOBS}/{{id}}",
+                http_response_status_code=400) == 3
+    assert more(REQUESTS, http_route="unknown", http_request_method="GET",
+                http_response_status_code=404) == 3
+    assert more(REQUESTS, http_route="unknown",
+                http_request_method="_OTHER") == 1
+    name = "http_server_request_duration_seconds"
+    assert more(f"{name}_bucket", http_route=HOSTNAME, le="+Inf") == \
+        more(f"{name}_count", http_route=HOSTNAME)
+    assert more(f"{name}_sum", http_route=HOSTNAME) > 0
+
+
+def test_no_client_makes_names(stack, reader):
+    """Whatever is asked for, the label values stay those of the
+    description."""
+    description = json.loads(reader.get("/api/v1/openapi.json").body)
+    for path in ("/api/v1/a%22b%0a", "/api/v1/jobs/x%22y?z=%22", "/metrics/x"):
+        reader.get(path)
+    reader.request("X" * 16, "/health")
+    scrape = Scrape(reader)
+    assert scrape.values("http_route") <= \
+        set(description["paths"]) | {"unknown"}
+    assert scrape.values("http_request_method") <= {
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE",
+        "CONNECT", "_OTHER"}
+
+
+def test_auth_failures_have_a_reason(stack, reader):
+    more = Growth(reader)
+    token = reader.token
+    head, body, mac = token.split(".")
+    asked = {
+        "missing": None, "scheme": f"Basic {token}",
+        "malformed": "Bearer nonsense",
+        "signature": f"Bearer {head}.{body}.{'A' * len(mac)}"}
+    for reason, header in asked.items():
+        reply = stack.client().get(JOBS, headers={"Authorization": header})
+        assert reply.status == 401, reason
+    assert reader.post(JOBS, {}).status == 403
+    for reason in [*asked, "scope"]:
+        assert more("osapi_auth_failures_total", reason=reason) == 1, reason
+    assert more("osapi_auth_failures_total", reason="expired") == 0
+
+
+def test_what_waits_is_seen(stack, reader):
+    """A client that waits for a job is in flight and parked."""
+    job_id = stack.client("write").post(JOBS, {
+        "operation": {"type": "network.ping.do",
+                      "data": {"address": "127.0.0.1", "count": 10}},
+        "target_hostname": "web-01"}).json()["job_id"]
+    waiting = threading.Thread(target=reader.get,
+                               args=(f"{JOBS}/{job_id}?wait=30s",))
+    waiting.start()
+
+    def seen():
+        scrape = Scrape(reader)
+        return scrape("osapi_waiters") == 1 and \
+            scrape("http_server_active_requests") == 2
+    wait_until("one waits, one scrapes", seen)
+    wait_until("a worker runs a job", lambda: Scrape(reader)(
+        "osapi_jobs", status="processing") == 1)
+    assert Scrape(reader)("osapi_jobs_oldest_age_seconds") > 0
+    waiting.join()
+    wait_until("nobody waits", lambda: Scrape(reader)("osapi_waiters") == 0)
+
+
+def test_the_parts_are_seen(stack, reader):
+    def all_told():
+        scrape = Scrape(reader)
+        return all(scrape(name) == 2 for name in (
+            "osapi_nats_connected", "osapi_index_ready",
+            "osapi_pool_processes", "osapi_pool_processes_configured"))
+    wait_until("both processes told of themselves", all_told)
+    scrape = Scrape(reader)
+    for name in ("process_cpu_seconds_total", "process_open_fds",
+                 "process_resident_memory_bytes", "process_max_fds",
+                 "process_start_time_seconds",
+                 "osapi_nats_publish_duration_seconds_count"):
+        assert scrape(name) > 0, name
+    for pid in stack.responders():
+        fds = len(os.listdir(f"/proc/{pid}/fd"))
+        assert abs(scrape("process_open_fds") / 2 - fds) < 8
+    assert scrape("osapi_workers", state="alive") == 1
+    assert scrape("osapi_worker_info", hostname="web-01") == 1
+    assert scrape("osapi_worker_last_seen_age_seconds",
+                  hostname="web-01") < 60
+    assert "osapi_build_info" in scrape.names()
+
+
+def test_counters_survive_their_process(stack, reader):
+    """Sums over the pool never go back, whoever dies."""
+    before = Scrape(reader)
+    victims = stack.responders()
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+        stack.wait_ready()
+    assert not set(victims) & set(stack.responders())
+    after = Scrape(reader)
+    for (name, labels), value in before.samples.items():
+        if name.endswith(("_total", "_count", "_bucket", "_sum")) and \
+                not name.startswith("osapi_worker_"):
+            assert after(name, **dict(labels)) >= value, (name, labels)
+    assert after("osapi_pool_respawns_total") == \
+        before("osapi_pool_respawns_total") + len(victims)
+    assert after("osapi_pool_processes") == 2
+    assert after("osapi_waiters") == 0
+
+
+def test_a_worker_that_dies_is_told_of(stack, reader):
+    stack.start_worker(7, {"hostname": "db-07"})
+    wait_until("it is alive", lambda: Scrape(reader)(
+        "osapi_workers", state="alive") == 2)
+    stack.workers[-1].kill()
+    wait_until("it is missed by all processes", lambda: all(
+        Scrape(reader)("osapi_workers", state="silent") == 1
+        for _ in range(6)))
+    assert Scrape(reader)("osapi_worker_last_seen_age_seconds",
+                          hostname="db-07") >= 3
 
 
 def test_a_token_is_needed(stack, problem):
@@ -66,7 +188,7 @@ def test_the_path_may_be_another(stack, reader, problem):
     site = Site(stack, "elsewhere", {
         "OSAPI_TELEMETRY_METRICS_PATH": path}).start()
     client = site.client("read")
-    assert set(scrape(client, path)) == set(scrape(reader))
+    assert Scrape(client, path).names() == Scrape(reader).names()
     problem(client.get(f"{path}?nonesuch=1"), 400, "nonesuch")
     problem(client.get("/metrics"), 404)
     problem(client.get(f"{path}/more"), 404)
@@ -75,10 +197,25 @@ def test_the_path_may_be_another(stack, reader, problem):
 def test_the_command_prints_them(stack, reader):
     env = {"OSAPI_API_CLIENT_SECURITY_BEARER_TOKEN": reader.token}
     shown = stack.osapi("client", "metrics", **env).stdout
-    assert "\nosapi_nats_connected 1\n" in shown
-    assert shown.startswith("# HELP osapi_")
+    assert '\nosapi_nats_connected{process="0"} 1\n' in shown
+    assert shown.startswith("# HELP http_server_")
     done = stack.osapi("client", "metrics", check=False)
     assert done.returncode == 4, done
+
+
+def test_openmetrics_where_it_is_asked_for(reader):
+    reply = reader.get("/metrics", headers={"Accept": ACCEPT})
+    assert reply.headers["Content-Type"] == OPENMETRICS
+    assert "Accept" in reply.headers["Vary"]
+    text = reply.body.decode()
+    assert text.endswith("\n# EOF\n")
+    families = {f.name: f for f in text_string_to_metric_families(text)}
+    assert families["osapi_auth_failures"].type == "counter"
+    assert families["http_server_request_duration_seconds"].unit == "seconds"
+    assert families["osapi_build"].type == "info"
+    plain = Scrape(reader)
+    samples = {s.name for f in families.values() for s in f.samples}
+    assert samples == plain.names()
 
 
 @pytest.mark.skipif(not shutil.which("promtool"),

@@ -41,11 +41,13 @@ takes_the_scheme_in_any_case(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct err_info info = {""};
+		enum auth_reason reason = AUTH_REASONS;
 		struct token read = {0};
 
 		snprintf(header, sizeof(header), "%s%s", rows[i].before, token);
 		IS_INT(rows[i].why,
-		       auth_check(header, KEY, ROLE_READ, NOW, &read, &info),
+		       auth_check(header, KEY, ROLE_READ, NOW, &read, &reason,
+				  &info),
 		       rows[i].err);
 		IS_TEXT(rows[i].why, read.subject, rows[i].err ? "" : "alice");
 	}
@@ -61,24 +63,58 @@ compares_scopes(void)
 		snprintf(header, sizeof(header), "Bearer %s", token);
 		for (int need = ROLE_NONE; need <= ROLE_ADMIN; need++) {
 			struct err_info info = {""};
+			enum auth_reason reason = AUTH_REASONS;
 			struct token read = {0};
 
 			IS_INT(role_text((enum role)need),
 			       auth_check(header, KEY, (enum role)need, NOW,
-					  &read, &info),
+					  &read, &reason, &info),
 			       have >= need ? ERR_OK : ERR_FORBIDDEN);
 		}
 		free(token);
 	}
 }
 
+/* What a failure is counted as. */
+static void
+names_what_is_wrong(void)
+{
+	char *good = issue(ROLE_READ), *other = NULL, header[6][1024];
+	struct err_info info = {""};
+	struct token read = {0};
+
+	token_issue("another key of at least 32 octets", 33, ROLE_ADMIN,
+		    "mallory", NOW, NOW + 60, &other, &info);
+	if (!other)
+		CU_FAIL_FATAL("no token");
+	header[AUTH_MISSING][0] = '\0';
+	snprintf(header[AUTH_SCHEME], 1024, "Basic %s", good);
+	snprintf(header[AUTH_MALFORMED], 1024, "Bearer nonsense");
+	snprintf(header[AUTH_SIGNATURE], 1024, "Bearer %s", other);
+	snprintf(header[AUTH_EXPIRED], 1024, "Bearer %s", good);
+	snprintf(header[AUTH_SCOPE], 1024, "Bearer %s", good);
+	for (int i = 0; i < AUTH_REASONS; i++) {
+		enum auth_reason reason = AUTH_REASONS;
+		int64_t now_s = i == AUTH_EXPIRED ? NOW + 86400 : NOW;
+		enum err err = auth_check(header[i], KEY, ROLE_WRITE, now_s,
+					  &read, &reason, &info);
+
+		OK(auth_reason_text((enum auth_reason)i), err != ERR_OK);
+		IS_INT(auth_reason_text((enum auth_reason)i), reason, i);
+	}
+	free(good);
+	free(other);
+}
+
 static void
 challenges(void)
 {
 	struct err_info info = {""};
+	enum auth_reason reason;
 	struct token read = {0};
 
-	IS_INT("no header", auth_check(NULL, KEY, ROLE_READ, NOW, &read, &info),
+	IS_INT("no header",
+	       auth_check(NULL, KEY, ROLE_READ, NOW, &read, &reason, &info),
 	       ERR_UNAUTHENTICATED);
 	IS_TEXT("no header: no error code",
 		auth_challenge(ERR_UNAUTHENTICATED, NULL),
@@ -88,12 +124,14 @@ challenges(void)
 	HAS_TEXT("a low role", auth_challenge(ERR_FORBIDDEN, "Bearer x"),
 		 "insufficient_scope");
 	IS_INT("nothing needed",
-	       auth_check(NULL, KEY, ROLE_NONE, NOW, &read, &info), ERR_OK);
+	       auth_check(NULL, KEY, ROLE_NONE, NOW, &read, &reason, &info),
+	       ERR_OK);
 }
 
 const struct unit_case unit_cases[] = {
     {"takes the scheme in any case", takes_the_scheme_in_any_case},
     {"compares the role with the scope", compares_scopes},
+    {"names what is wrong", names_what_is_wrong},
     {"challenges as RFC 6750 says", challenges},
     {NULL, NULL},
 };
