@@ -54,42 +54,69 @@ api_close(struct api *api)
 	*api = (struct api){0};
 }
 
+/* What may be done about a request that had no answer. */
+static const struct {
+	enum err code;
+	const char *next;
+} no_answers[] = {
+    {ERR_UNAVAILABLE,
+     "is it running there? --url or api.client.url names another place"},
+    {ERR_TIMEOUT, "osapi client health --url tells whether it is alive"},
+    {ERR_SIGNATURE,
+     "api.client.tls.ca names the authority that signed its certificate"},
+};
+
 static int
 unreachable(const char *url, enum err code, const struct err_info *info)
 {
+	const char *next = no_answers[0].next;
+	size_t i;
+
 	if (code == ERR_INVALID)
 		return command_fail(ERR_INVALID, "%s: %s (api.client.url)", url,
 				    info->text);
 	if (code == ERR_TOO_LARGE || code == ERR_NO_MEMORY)
 		return command_fail(code, "%s: %s", url, info->text);
-	command_fail(ERR_TIMEOUT,
-		     "cannot reach %s: %s (is it running there? --url or "
-		     "api.client.url names another place)",
-		     url, info->text);
+	for (i = 0; i < sizeof(no_answers) / sizeof(*no_answers); i++)
+		if (no_answers[i].code == code)
+			next = no_answers[i].next;
+	command_fail(ERR_TIMEOUT, "cannot reach %s: %s (%s)", url, info->text,
+		     next);
 	return EXIT_UNREACHABLE;
 }
 
-int
-api_send(const struct api *api, const char *path, struct http_request *request,
-	 struct http_response *response)
+enum err
+api_exchange(const struct api *api, const char *path,
+	     struct http_request *request, struct http_response *response,
+	     struct err_info *info)
 {
 	const char *base = api->config->api.client.url;
 	size_t size = strlen(base);
-	struct err_info info = {{0}};
 	char *url;
 	enum err code;
 
 	while (size && base[size - 1] == '/')
 		size--;
 	if (asprintf(&url, "%.*s%s", (int)size, base, path) < 0)
-		return command_fail(ERR_NO_MEMORY, "out of memory");
+		return err_set(info, ERR_NO_MEMORY, "out of memory");
 	request->url = url;
 	request->token = api->config->api.client.security.bearer_token;
+	request->ca = api->config->api.client.tls.ca;
 	request->verbose = request->verbose || api->verbose;
-	code = http_send(request, response, &info);
+	code = http_send(request, response, info);
 	request->url = NULL;
 	free(url);
-	return code ? unreachable(base, code, &info) : 0;
+	return code;
+}
+
+int
+api_send(const struct api *api, const char *path, struct http_request *request,
+	 struct http_response *response)
+{
+	struct err_info info = {{0}};
+	enum err code = api_exchange(api, path, request, response, &info);
+
+	return code ? unreachable(api->config->api.client.url, code, &info) : 0;
 }
 
 int
@@ -169,16 +196,29 @@ static const struct {
 	enum err code;    /* gives the exit code */
 	const char *next; /* what to do */
 } meanings[] = {
-    {401, ERR_FORBIDDEN,
-     "; set api.client.security.bearer_token or "
-     "OSAPI_API_CLIENT_SECURITY_BEARER_TOKEN to the output of: osapi token "
-     "generate --role read --subject NAME"},
+    {401, ERR_FORBIDDEN, ""},
     {403, ERR_FORBIDDEN,
      "; use a token with a higher role: osapi token generate --role write "
      "--subject NAME"},
     {429, ERR_NOT_FOUND, "; try again a little later"},
     {502, ERR_UNKNOWN_OUTCOME, "; the API behind this address is not running"},
 };
+
+/* What to do about a 401 depends on what was wrong with the token. */
+static const char *
+unauthenticated(const struct api *api, const char *detail)
+{
+	if (!*api->config->api.client.security.bearer_token)
+		return "; set api.client.security.bearer_token_file or "
+		       "OSAPI_API_CLIENT_SECURITY_BEARER_TOKEN_FILE to a file "
+		       "with the output of: osapi token generate --role read "
+		       "--subject NAME";
+	if (strstr(detail, "expired"))
+		return "; make a new one: osapi token generate --role read "
+		       "--subject NAME";
+	return "; osapi token validate tells what is wrong with it, osapi "
+	       "token generate makes a new one";
+}
 
 int
 api_refused(const struct api *api, const struct http_response *response)
@@ -198,10 +238,12 @@ api_refused(const struct api *api, const struct http_response *response)
 		code = meanings[i].code;
 		next = meanings[i].next;
 	}
-	if (response->status == 401 &&
-	    !*api->config->api.client.security.bearer_token) {
-		free(text);
-		text = strdup("there is no token");
+	if (response->status == 401) {
+		next = unauthenticated(api, text ? text : "");
+		if (!*api->config->api.client.security.bearer_token) {
+			free(text);
+			text = strdup("there is no token");
+		}
 	}
 	status = command_fail(code, "%s%s (HTTP %d%s%s)", text ? text : "?",
 			      next, response->status,

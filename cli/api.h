@@ -49,6 +49,11 @@ int api_call(const struct api *api, const char *method, const char *path,
 int api_send(const struct api *api, const char *path,
 	     struct http_request *request, struct http_response *response);
 
+/* As api_send, but says nothing: a failure is in `info`. */
+enum err api_exchange(const struct api *api, const char *path,
+		      struct http_request *request,
+		      struct http_response *response, struct err_info *info);
+
 /* Says in one line what a status of 400 and more means and what to do next;
  * the exit code. */
 int api_refused(const struct api *api, const struct http_response *response);

@@ -94,23 +94,48 @@ write_percent(FILE *out, const json_t *value)
 		write_plain(out, value);
 }
 
-static void
-write_time(FILE *out, const json_t *value)
+/* The local time; false: it is no time, and was written as it is. */
+static bool
+local_time(FILE *out, const json_t *value, struct tm *tm)
 {
 	const char *text = json_string_value(value);
-	char local[32];
 	int64_t wall_ns;
-	struct tm tm;
 	time_t seconds;
 
 	if (!text || clock_parse_rfc3339(text, &wall_ns) != ERR_OK) {
 		write_plain(out, value);
-		return;
+		return false;
 	}
 	seconds = (time_t)(wall_ns / CLOCK_NS_PER_S);
-	if (localtime_r(&seconds, &tm) &&
-	    strftime(local, sizeof(local), "%Y-%m-%d %H:%M:%S", &tm))
-		fputs(local, out);
+	return localtime_r(&seconds, tm) != NULL;
+}
+
+static void
+write_time(FILE *out, const json_t *value)
+{
+	char text[32];
+	struct tm tm;
+
+	if (local_time(out, value, &tm) &&
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm))
+		fputs(text, out);
+}
+
+static void
+write_clock(FILE *out, const json_t *value)
+{
+	time_t now_s = time(NULL);
+	char text[32];
+	struct tm tm;
+	struct tm now;
+	bool today;
+
+	if (!local_time(out, value, &tm) || !localtime_r(&now_s, &now))
+		return;
+	today = tm.tm_year == now.tm_year && tm.tm_yday == now.tm_yday;
+	if (strftime(text, sizeof(text), today ? "%H:%M:%S" : "%m-%d %H:%M",
+		     &tm))
+		fputs(text, out);
 }
 
 static void
@@ -251,6 +276,7 @@ static const struct format {
     {"os", write_os, false},         {"usage", write_usage, false},
     {"share", write_share, true},    {"counts", write_counts, false},
     {"stream", write_stream, false}, {"bucket", write_bucket, false},
+    {"clock", write_clock, false},   {"count", write_plain, false},
 };
 
 static const struct format *

@@ -5,12 +5,14 @@
  *   ""        strings as they are, numbers, "-" for nothing
  *   bytes     1.9 GiB              number   0.32
  *   percent   33.3 %               time     2026-01-31 23:59:59 (local)
+ *   clock     23:59:59, or 01-31 23:59 where it is not today
  *   duration  as it is             state    as it is, in colour on a terminal
  *   list      a, b                 labels   key=value, key=value
  *   load      0.32 0.28 0.25       os       Debian GNU/Linux 12
  *   usage     1.9 GiB of 7.8 GiB (24 %)
  *   share     24 %
  *   counts    completed 12, failed 1
+ *   count     12, its title in the colour of a state
  *   stream    12 messages, 3.4 KiB, 2 consumers
  *   bucket    12 keys, 3.4 KiB
  */

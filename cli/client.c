@@ -48,6 +48,13 @@ static const struct argument retry_flags[] = {
     ARGUMENTS_END,
 };
 
+static const struct argument status_flags[] = {
+    {"once", 0, NULL, false, "Print it once, on a terminal too.", NULL},
+    {"interval", 0, "DURATION", false,
+     "How often a terminal shows it again (2s).", NULL},
+    ARGUMENTS_END,
+};
+
 static const struct argument request_flags[] = {
     {"data", 'd', "DATA", false, "The body: text, @file or @- (stdin).", NULL},
     {"header", 'H', "HEADER", true, "\"Name: value\", may be repeated.", NULL},
@@ -91,6 +98,15 @@ const struct command command_client[] = {
      "  osapi client job retry " ID " -T web-02\n",
      {retry_flags, confirm_arguments},
      client_job_retry},
+    {"job status",
+     "",
+     0,
+     "Count the jobs of each status and operation",
+     "On a terminal the figures are shown again and again until q is pressed; "
+     "a space\nasks at once. Without a terminal they are printed once.\n",
+     "  osapi client job status --interval 5s\n",
+     {status_flags},
+     client_job_status},
     {"metrics",
      "",
      0,

@@ -11,6 +11,7 @@ int client_job_add(const struct cli *cli, const struct arguments *arguments);
 int client_job_get(const struct cli *cli, const struct arguments *arguments);
 int client_job_run(const struct cli *cli, const struct arguments *arguments);
 int client_job_retry(const struct cli *cli, const struct arguments *arguments);
+int client_job_status(const struct cli *cli, const struct arguments *arguments);
 int client_metrics(const struct cli *cli, const struct arguments *arguments);
 int client_request(const struct cli *cli, const struct arguments *arguments);
 

@@ -164,7 +164,7 @@ command_start(const struct command *command, const char *prefix,
 	own.json = own.json || arguments_has(&arguments, "json");
 	if (arguments_has(&arguments, "debug")) {
 		own.debug = true;
-		log_init("osapi", LOG_FORMAT_AUTO, LOG_LEVEL_DEBUG);
+		log_init("osapi", LOG_FORMAT_BRIEF, LOG_LEVEL_DEBUG);
 	}
 	return command->run(&own, &arguments);
 }

@@ -52,23 +52,32 @@ append(char *data, size_t one, size_t count, void *arg)
 	return size;
 }
 
-/* One header line for -v; the token stays out of scroll-back and logs. */
+/* Where the value of an Authorization header begins in a line, its end where
+ * there is none; libcurl tells of HTTP/2's in the middle of a line of its own. */
+static size_t
+secret_at(const char *line, size_t size)
+{
+	static const char name[] = "authorization:";
+	size_t length = sizeof(name) - 1;
+	size_t i;
+
+	for (i = 0; i + length <= size; i++)
+		if (strncasecmp(line + i, name, length) == 0)
+			return i + length;
+	return size;
+}
+
+/* One line for -v; the token stays out of scroll-back and logs. */
 static void
 trace_line(char mark, const char *line, size_t size)
 {
-	static const char secret[] = "Authorization:";
+	size_t shown = secret_at(line, size);
 	size_t i;
 
 	fprintf(stderr, "%c ", mark);
-	if (size > sizeof(secret) &&
-	    strncasecmp(line, secret, sizeof(secret) - 1) == 0) {
-		fprintf(stderr, "%s Bearer ********", secret);
-	} else {
-		for (i = 0; i < size; i++)
-			fputc(isprint((unsigned char)line[i]) ? line[i] : '?',
-			      stderr);
-	}
-	fputc('\n', stderr);
+	for (i = 0; i < shown; i++)
+		fputc(isprint((unsigned char)line[i]) ? line[i] : '?', stderr);
+	fputs(shown < size ? " ********\n" : "\n", stderr);
 }
 
 static int
@@ -184,6 +193,8 @@ set_options(struct exchange *x, const struct http_request *request)
 	if (!getenv("no_proxy") && !getenv("NO_PROXY"))
 		curl_easy_setopt(curl, CURLOPT_NOPROXY,
 				 "localhost,127.0.0.1,::1");
+	if (request->ca && *request->ca)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, x->headers);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &x->body);
@@ -203,6 +214,11 @@ static const struct {
     {CURLE_UNSUPPORTED_PROTOCOL, ERR_INVALID, "neither http nor https"},
     {CURLE_COULDNT_RESOLVE_HOST, ERR_UNAVAILABLE, "no such host name"},
     {CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT, NULL},
+    {CURLE_PEER_FAILED_VERIFICATION, ERR_SIGNATURE, NULL},
+    {CURLE_SSL_CACERT_BADFILE, ERR_SIGNATURE,
+     "the file of authorities cannot be read"},
+    {CURLE_SSL_CONNECT_ERROR, ERR_UNAVAILABLE,
+     "it does not speak TLS as https does"},
     {CURLE_GOT_NOTHING, ERR_UNAVAILABLE,
      "the connection was closed without an answer"},
     {CURLE_OUT_OF_MEMORY, ERR_NO_MEMORY, "out of memory"},

@@ -19,7 +19,9 @@ struct http_request {
 	const char *method;
 	const char *url;   /* whole, http or https */
 	const char *token; /* "" or NULL: none */
-	const char *body;  /* NULL: none */
+	const char
+	    *ca; /* PEM file of the authorities; "" or NULL: the system's */
+	const char *body; /* NULL: none */
 	size_t body_size;
 	size_t header_count;
 	const char *const *headers; /* "Name: value" */
@@ -39,7 +41,7 @@ struct http_response {
 /*
  * Sends and waits for the whole answer.  Any status is ERR_OK.
  * ERR_UNAVAILABLE: no answer from there, `info` says why; ERR_TIMEOUT;
- * ERR_INVALID: the URL; ERR_TOO_LARGE.  On success http_release is due.
+ * ERR_SIGNATURE: its certificate; ERR_INVALID: the URL; ERR_TOO_LARGE.  On success http_release is due.
  * From one thread.
  */
 enum err http_send(const struct http_request *request,

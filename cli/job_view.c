@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/render.h"
+#include "cli/table.h"
 #include "cli/terminal.h"
 #include "lib/clock.h"
 #include "lib/job.h"
@@ -173,7 +174,7 @@ print_timeline(FILE *out, const json_t *job)
 			columns[count++] = all[i];
 	if (json_array_size(timeline)) {
 		fputs("\nTimeline\n", out);
-		render_table(out, columns, count, timeline);
+		table_print(out, columns, count, timeline);
 	}
 	json_decref(timeline);
 }
@@ -201,7 +202,7 @@ print_hosts(FILE *out, const json_t *job)
 	if (json_array_size(hosts)) {
 		count = has_member(hosts, "error") ? 4 : 3;
 		fputs("\nHosts\n", out);
-		render_table(out, columns, count, hosts);
+		table_print(out, columns, count, hosts);
 	}
 	json_decref(hosts);
 }

@@ -1,6 +1,10 @@
 /* cli/main.c: osapi(1): the flags before the command, help, and dispatch. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/catalog.h"
 #include "cli/command.h"
@@ -105,17 +109,58 @@ global_flags(struct cli *cli, int argc, char **argv)
 	return i;
 }
 
+/* A standard stream that is closed would be the next file that is opened. */
+static void
+open_missing(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			/* writing to stdout fails, as it should */
+			open("/dev/null",
+			     fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/* So that a closed pipe is an error of write(2); a program that takes our place
+ * gets the default again, which it would not with SIG_IGN. */
+static void
+nothing(int signal_number)
+{
+	(void)signal_number;
+}
+
+/* What was printed has arrived, or it was not done. */
+static int
+finish(int status)
+{
+	bool failed;
+
+	errno = 0;
+	failed = fflush(stdout) != 0 || ferror(stdout);
+	if (failed && errno)
+		command_fail(ERR_IO, "standard output: %s", strerror(errno));
+	else if (failed)
+		command_fail(ERR_IO, "standard output cannot be written");
+	return failed && status == 0 ? err_exit(ERR_IO) : status;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct cli cli = {.program = argv[0]};
-	int first = global_flags(&cli, argc, argv);
+	const struct sigaction broken_pipe = {.sa_handler = nothing,
+					      .sa_flags = SA_RESTART};
+	int first;
 
+	open_missing();
+	sigaction(SIGPIPE, &broken_pipe, NULL);
+	first = global_flags(&cli, argc, argv);
 	if (first < 0)
 		return err_exit(ERR_INVALID);
-	log_init("osapi", LOG_FORMAT_AUTO,
+	log_init("osapi", LOG_FORMAT_BRIEF,
 		 cli.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
 	if (first < argc && strcmp(argv[first], "help") == 0)
-		return help(&cli, argc - first - 1, argv + first + 1);
-	return dispatch(&cli, argc - first, argv + first);
+		return finish(help(&cli, argc - first - 1, argv + first + 1));
+	return finish(dispatch(&cli, argc - first, argv + first));
 }

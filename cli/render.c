@@ -1,201 +1,14 @@
-/*
- * cli/render.c: rows and columns.  A table goes through libsmartcols, which
- * knows the terminal's width; a record is written line by line.
- */
+/* cli/render.c: records, line by line, and whole answers. */
 #include "cli/render.h"
 
-#include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cell.h"
+#include "cli/column.h"
+#include "cli/table.h"
 #include "cli/terminal.h"
 #include "lib/json.h"
-
-/* A path with a list in it, "disks[].name": "disks" and "name". */
-struct list_path {
-	bool is_list;
-	char list[64];
-	const char *rest;
-};
-
-static struct list_path
-split_path(const char *path)
-{
-	struct list_path split = {.rest = path};
-	const char *mark = strstr(path, "[]");
-
-	if (!mark || (size_t)(mark - path) >= sizeof(split.list))
-		return split;
-	split.is_list = true;
-	memcpy(split.list, path, (size_t)(mark - path));
-	split.rest = mark + 2 + (mark[2] == '.');
-	return split;
-}
-
-static size_t
-list_columns(const struct spec_column *columns, size_t count)
-{
-	size_t lists = 0;
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		lists += split_path(columns[i].path).is_list;
-	return lists;
-}
-
-/* ---- tables ---- */
-
-/* How many lines a row takes: as many as its longest list has items. */
-static size_t
-lines_of(const struct spec_column *columns, size_t count, const json_t *row)
-{
-	size_t lines = 1;
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		struct list_path path = split_path(columns[i].path);
-		size_t items =
-		    path.is_list ? json_array_size(cell_member(row, path.list))
-				 : 0;
-
-		if (items > lines)
-			lines = items;
-	}
-	return lines;
-}
-
-/* The text of a cell; `repeat`: what belongs to the whole row stands on each
- * of its lines.  The caller frees it. */
-static char *
-table_cell(const struct spec_column *column, const json_t *row, size_t line,
-	   bool repeat)
-{
-	struct list_path path = split_path(column->path);
-	const json_t *item;
-	const char *name;
-	char *text;
-	char *named;
-
-	if (!path.is_list)
-		return line == 0 || repeat
-			   ? cell_text(column->format,
-				       cell_member(row, column->path))
-			   : strdup("");
-	item = json_array_get(cell_member(row, path.list), line);
-	if (!item)
-		return strdup(line == 0 ? "-" : "");
-	text = cell_text(column->format, cell_member(item, path.rest));
-	name = json_member_string(item, "name");
-	/* a whole item in one cell: with its name in front, unless that stands
-	 * in a column of its own */
-	if (!text || *path.rest || !name || repeat)
-		return text;
-	if (asprintf(&named, "%s %s", name, text) < 0)
-		named = NULL;
-	free(text);
-	text = named ? terminal_safe(named) : NULL;
-	free(named);
-	return text;
-}
-
-static int
-set_cell(struct libscols_line *line, size_t number, const char *text,
-	 const char *format)
-{
-	struct libscols_cell *cell = scols_line_get_cell(line, number);
-	const char *colour =
-	    strcmp(format, "state") == 0 ? terminal_state_colour(text) : NULL;
-
-	if (!cell || (colour && scols_cell_set_color(cell, colour)))
-		return -1;
-	return scols_cell_set_data(cell, text);
-}
-
-static int
-add_line(struct libscols_table *table, const struct spec_column *columns,
-	 size_t count, const json_t *row, size_t number)
-{
-	bool repeat = list_columns(columns, count) > 1;
-	struct libscols_line *line = scols_table_new_line(table, NULL);
-	int failed = line ? 0 : -1;
-	size_t i;
-
-	for (i = 0; i < count && !failed; i++) {
-		char *text = table_cell(&columns[i], row, number, repeat);
-
-		failed = text ? set_cell(line, i, text, columns[i].format) : -1;
-		free(text);
-	}
-	return failed;
-}
-
-static int
-add_row(struct libscols_table *table, const struct spec_column *columns,
-	size_t count, const json_t *row)
-{
-	size_t lines = lines_of(columns, count, row);
-	int failed = 0;
-	size_t n;
-
-	for (n = 0; n < lines && !failed; n++)
-		failed = add_line(table, columns, count, row, n);
-	return failed;
-}
-
-static int
-add_column(struct libscols_table *table, const struct spec_column *column)
-{
-	char title[64];
-	size_t i;
-	int flags = cell_right(column->format) ? SCOLS_FL_RIGHT : 0;
-
-	for (i = 0; column->title[i] && i < sizeof(title) - 1; i++)
-		title[i] = column->title[i] >= 'a' && column->title[i] <= 'z'
-			       ? (char)(column->title[i] - 'a' + 'A')
-			       : column->title[i];
-	title[i] = '\0';
-	if (strcmp(column->format, "list") == 0 ||
-	    strcmp(column->format, "labels") == 0 ||
-	    strcmp(column->path, "error") == 0)
-		flags |= SCOLS_FL_WRAP;
-	return scols_table_new_column(table, title, 0, flags) ? 0 : -1;
-}
-
-enum err
-render_table(FILE *out, const struct spec_column *columns, size_t count,
-	     const json_t *rows)
-{
-	struct libscols_table *table;
-	int failed = 0;
-	size_t i;
-
-	if (json_array_size(rows) == 0) {
-		fputs("(none)\n", out);
-		return ERR_OK;
-	}
-	table = scols_new_table();
-	if (!table)
-		return ERR_NO_MEMORY;
-	scols_table_set_stream(table, out);
-	scols_table_set_column_separator(table, "  ");
-	/* cells are safe already; it would escape our escapes */
-	scols_table_enable_noencoding(table, 1);
-	/* without a terminal nothing is cut or wrapped */
-	if (!isatty(fileno(out)))
-		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	scols_table_enable_colors(table, terminal_colours(out));
-	for (i = 0; i < count && !failed; i++)
-		failed = add_column(table, &columns[i]);
-	for (i = 0; i < json_array_size(rows) && !failed; i++)
-		failed =
-		    add_row(table, columns, count, json_array_get(rows, i));
-	if (!failed)
-		failed = scols_print_table(table);
-	scols_unref_table(table);
-	return failed ? ERR_NO_MEMORY : ERR_OK;
-}
 
 /* ---- records ---- */
 
@@ -204,14 +17,19 @@ render_line(FILE *out, int width, const char *title, const char *format,
 	    const json_t *value)
 {
 	char *text = cell_text(format, value);
-	const char *colour =
-	    text && strcmp(format, "state") == 0 && terminal_colours(out)
-		? terminal_state_colour(text)
-		: NULL;
+	bool colours = terminal_colours(out);
+	const char *colour = NULL; /* of the value */
+	const char *name = NULL;   /* of the title */
 
-	fprintf(out, "%-*s  %s%s%s\n", width, title,
-		terminal_colour_code(colour), text ? text : "?",
-		colour ? TERMINAL_RESET : "");
+	if (colours && text && strcmp(format, "state") == 0)
+		colour = terminal_state_colour(text);
+	/* how many are in a state: in its colour where there are any */
+	if (colours && strcmp(format, "count") == 0 &&
+	    json_integer_value(value) > 0)
+		name = terminal_state_colour(title);
+	fprintf(out, "%s%-*s%s  %s%s%s\n", terminal_colour_code(name), width,
+		title, name ? TERMINAL_RESET : "", terminal_colour_code(colour),
+		text ? text : "?", colour ? TERMINAL_RESET : "");
 	free(text);
 }
 
@@ -221,7 +39,7 @@ typedef void (*line_visit)(const char *title, const char *format,
 			   const json_t *value, void *arg);
 
 static void
-visit_list(const struct spec_column *column, const struct list_path *path,
+visit_list(const struct spec_column *column, const struct column_path *path,
 	   const json_t *row, line_visit each, void *arg)
 {
 	const json_t *list = cell_member(row, path->list);
@@ -253,7 +71,7 @@ visit_members(const json_t *object, line_visit each, void *arg)
 		char *safe = terminal_safe(name);
 
 		if (safe)
-			each(safe, "", member, arg);
+			each(safe, "count", member, arg);
 		free(safe);
 	}
 	json_decref(copy);
@@ -266,7 +84,7 @@ visit_record(const struct spec_column *columns, size_t count, const json_t *row,
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		struct list_path path = split_path(columns[i].path);
+		struct column_path path = column_split(columns[i].path);
 		const json_t *value = cell_member(row, columns[i].path);
 
 		if (path.is_list)
@@ -369,17 +187,17 @@ render_results(FILE *out, const struct spec_endpoint *endpoint,
 	enum err code = ERR_OK;
 
 	if (json_array_size(done) == 1 &&
-	    list_columns(endpoint->columns, endpoint->column_count) <= 1)
+	    column_lists(endpoint->columns, endpoint->column_count) <= 1)
 		code = render_record(out, endpoint->columns,
 				     endpoint->column_count,
 				     json_array_get(done, 0));
 	else if (json_array_size(done) || !json_array_size(failed))
-		code = render_table(out, endpoint->columns,
-				    endpoint->column_count, done);
+		code = table_print(out, endpoint->columns,
+				   endpoint->column_count, done);
 	if (!code && json_array_size(failed)) {
 		if (json_array_size(done))
 			fputc('\n', out);
-		code = render_table(out, failure_columns, 3, failed);
+		code = table_print(out, failure_columns, 3, failed);
 	}
 	json_decref(done);
 	json_decref(failed);
@@ -397,6 +215,6 @@ render_answer(FILE *out, const struct spec_endpoint *endpoint,
 				     endpoint->column_count, answer);
 	if (endpoint->operation)
 		return render_results(out, endpoint, rows);
-	return render_table(out, endpoint->columns, endpoint->column_count,
-			    rows);
+	return table_print(out, endpoint->columns, endpoint->column_count,
+			   rows);
 }

@@ -1,5 +1,5 @@
 /*
- * cli/render.h: the API's answers for people: tables (libsmartcols) and
+ * cli/render.h: the API's answers for people: tables (cli/table.h) and
  * records of "Title  value" lines, by x-osapi-columns.  Every text of
  * the API is made safe for terminals on its way (cli/terminal.h); colours are for
  * terminals only.
@@ -14,13 +14,6 @@
 
 #include "lib/error.h"
 #include "lib/spec.h"
-
-/*
- * One line for each row (an array of objects), several where a column's path has a
- * list in it ("disks[].name").  No rows: "(none)".
- */
-enum err render_table(FILE *out, const struct spec_column *columns,
-		      size_t count, const json_t *rows);
 
 /* One line for each column that has a value, and for each item of a list in a
  * path.  `columns` of the format "counts" have a line for each member. */

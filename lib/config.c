@@ -13,11 +13,13 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define VARIABLE_PREFIX "OSAPI_"
 #define FILE_VARIABLE   "OSAPI_FILE"
 #define FILE_SUFFIX     "_file"
+#define VARIABLE_NEAR   3 /* edits, at most, of a variable that was meant */
 
 extern char **environ;
 
@@ -337,12 +339,34 @@ variable_known(const char *variable)
 	return false;
 }
 
+/* The variable that was probably meant, "" for none; made in `near`. */
+static const char *
+variable_near(const char *variable, char near[static CONFIG_NAME_SIZE])
+{
+	char known[CONFIG_NAME_SIZE];
+	size_t least = VARIABLE_NEAR + 1;
+	size_t i;
+
+	*near = '\0';
+	for (i = 0; i < config_key_count; i++) {
+		size_t distance = nearest_distance(
+		    variable, config_key_variable(config_keys[i].name, known));
+
+		if (distance >= least)
+			continue;
+		least = distance;
+		snprintf(near, CONFIG_NAME_SIZE, "%s", known);
+	}
+	return near;
+}
+
 /* A variable that looks as if it were ours and is not would be ignored
  * silently: its owner has probably mistyped it. */
 static void
 warn_unknown_variables(void)
 {
 	char name[CONFIG_NAME_SIZE];
+	char near[CONFIG_NAME_SIZE];
 	char **variable;
 	size_t length;
 
@@ -352,14 +376,32 @@ warn_unknown_variables(void)
 			    strlen(VARIABLE_PREFIX)) != 0)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)length, *variable);
-		if (!variable_known(name))
-			log_warning("environment variable is no key of the "
-				    "configuration, ignored",
-				    LOG_S("variable", name));
+		if (variable_known(name))
+			continue;
+		variable_near(name, near);
+		log_warning("environment variable is no key of the "
+			    "configuration, ignored",
+			    LOG_S("variable", name),
+			    LOG_S("did_you_mean", *near ? near : NULL));
 	}
 }
 
 /* ---- secrets in files ---- */
+
+/* A person's token is for that person; a service's secrets may be for its
+ * group. */
+static void
+warn_readable(const struct config_key *key, const char *path)
+{
+	mode_t others = key->parts & CONFIG_CLIENT ? 077 : 007;
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & others))
+		log_warning("a file with a secret may be read by others; "
+			    "chmod 600 it",
+			    LOG_S("file", path));
+}
 
 static enum err
 read_secret(struct config_state *state, size_t i, struct err_info *info)
@@ -375,6 +417,7 @@ read_secret(struct config_state *state, size_t i, struct err_info *info)
 			 &size, info);
 	if (code != ERR_OK)
 		return at_origin(state, origin, name, code, info);
+	warn_readable(&config_keys[i], state->secret_files[i]);
 	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
 		text[--size] = '\0';
 	if (size == 0 || memchr(text, '\0', size))

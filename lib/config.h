@@ -59,6 +59,9 @@ struct config {
 		struct {
 			char *url;
 			struct {
+				char *ca;
+			} tls;
+			struct {
 				char *bearer_token; /* SECRET */
 			} security;
 		} client;

@@ -104,6 +104,8 @@ static const char *const exporter_words[] = {"stdout", "otlp", NULL};
 const struct config_key config_keys[] = {
     URL("api.client.url", api.client.url, "http://127.0.0.1:8080",
 	CONFIG_CLIENT, "where the API is"),
+    PATH("api.client.tls.ca", api.client.tls.ca, "", 0, CONFIG_CLIENT,
+	 "PEM file of the authorities trusted, instead of the system's"),
     SECRET("api.client.security.bearer_token", api.client.security.bearer_token,
 	   0, CONFIG_CLIENT, "token of the client"),
 

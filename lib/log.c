@@ -37,6 +37,7 @@ static struct {
 	enum log_level level;
 	bool decided; /* json and journal hold */
 	bool json;
+	bool brief;
 	bool journal;
 } settings = {.program = "osapi", .level = LOG_LEVEL_INFO};
 
@@ -62,6 +63,7 @@ decide(enum log_format format)
 {
 	settings.json = format == LOG_FORMAT_JSON ||
 			(format == LOG_FORMAT_AUTO && !isatty(STDERR_FILENO));
+	settings.brief = format == LOG_FORMAT_BRIEF;
 	settings.journal = stderr_is_journal();
 	settings.decided = true;
 }
@@ -283,6 +285,13 @@ add_head(struct line *line, enum log_level level, const char *message)
 	if (settings.journal) {
 		snprintf(text, sizeof(text), "<%d>", (int)level);
 		add_text(line, text);
+	}
+	if (settings.brief) {
+		snprintf(text, sizeof(text), "%.32s: %s: ", settings.program,
+			 level_text(level));
+		add_text(line, text);
+		add_text(line, message);
+		return;
 	}
 	clock_rfc3339(clock_wall_ns(), now);
 	snprintf(text, sizeof(text),

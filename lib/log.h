@@ -24,7 +24,12 @@ enum log_level {
 	LOG_LEVEL_DEBUG = 7,
 };
 
-enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_format {
+	LOG_FORMAT_AUTO, /* text on a terminal, else JSON */
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON,
+	LOG_FORMAT_BRIEF, /* for a person who typed a command: without time */
+};
 
 struct log_field {
 	const char *key; /* NULL ends a list */
