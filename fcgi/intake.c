@@ -52,6 +52,7 @@ struct intake {
 	int stop_fd; /* eventfd, readable for ever once stopped */
 	_Atomic bool stopping;
 	_Atomic bool stopped;
+	_Atomic int accepting; /* threads that may be about to add an entry */
 	_Atomic int64_t swept_ms;
 	_Atomic int64_t warned_ms;
 	pthread_mutex_t turn;      /* to wait for events */
@@ -262,7 +263,7 @@ pause_accepting(struct intake *in, int error)
 /* Accepts one connection: itself when it can be read already, else -1; *error
  * tells that the system has no room for another one. */
 static int
-accept_one(struct intake *in, int *error)
+accept_new(struct intake *in, int *error)
 {
 	static const struct timeval limit = {.tv_sec = INTAKE_IO_MS / 1000};
 	char octet;
@@ -291,6 +292,19 @@ accept_one(struct intake *in, int *error)
 	else
 		close(fd);
 	return -1;
+}
+
+/* The same, unless the process stops: who connected is then another's. */
+static int
+accept_one(struct intake *in, int *error)
+{
+	int fd = -1;
+
+	atomic_fetch_add(&in->accepting, 1);
+	if (!atomic_load(&in->stopping))
+		fd = accept_new(in, error);
+	atomic_fetch_sub(&in->accepting, 1);
+	return fd;
 }
 
 /* Waits for one event: a connection to serve, or -1.  The caller has the turn;
@@ -332,23 +346,30 @@ intake_take(struct intake *in)
 	return fd;
 }
 
+int64_t
+intake_turned_ms(const struct intake *in)
+{
+	return atomic_load(&in->swept_ms);
+}
+
 void
 intake_stop(struct intake *in, int64_t grace_ms)
 {
 	int64_t until = clock_mono_ms() + grace_ms;
 	uint64_t one = 1;
-	size_t silent;
+	bool more;
 
 	atomic_store(&in->stopping, true);
 	epoll_ctl(in->epoll_fd, EPOLL_CTL_DEL, in->listen_fd, NULL);
 	sweep(in, KEPT);
 	do {
+		more = atomic_load(&in->accepting) > 0;
 		pthread_mutex_lock(&in->mutex);
-		silent = in->count[SILENT];
+		more = more || in->count[SILENT] > 0;
 		pthread_mutex_unlock(&in->mutex);
-		if (silent)
+		if (more)
 			poll(NULL, 0, 5);
-	} while (silent && clock_mono_ms() < until);
+	} while (more && clock_mono_ms() < until);
 	atomic_store(&in->stopped, true);
 	if (write(in->stop_fd, &one, sizeof(one)) < 0)
 		log_error("eventfd", LOG_S("error", strerror(errno)));

@@ -43,6 +43,10 @@ void intake_keep(struct intake *intake, int fd);
  * away, so that the peer can read our answer first. */
 void intake_linger(struct intake *intake, int fd);
 
+/* When a thread last looked for something to do, CLOCK_MONOTONIC.  Not long
+ * ago (a second) as long as not every thread is held by its request. */
+int64_t intake_turned_ms(const struct intake *intake);
+
 /*
  * Accepts no more, closes kept connections, and lets silent ones, which may be
  * about to send, do so for up to `grace_ms`; then intake_take answers -1 on

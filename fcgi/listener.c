@@ -16,10 +16,33 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "lib/log.h"
+
 #define NEW_SUFFIX ".new"
 
+/* Another path than osapi.yaml's is right only where nginx knows it. */
+static void
+compare_path(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+	socklen_t size = sizeof(address);
+	char passed[sizeof(address.sun_path) + 1];
+
+	if (getsockname(SD_LISTEN_FDS_START, (struct sockaddr *)&address,
+			&size) == 0 &&
+	    address.sun_family == AF_UNIX) {
+		snprintf(passed, sizeof(passed), "%.*s",
+			 (int)sizeof(address.sun_path), address.sun_path);
+		if (strcmp(passed, path) == 0)
+			return;
+		log_warning("the socket that was passed is not the one of "
+			    "api.server.fcgi.socket",
+			    LOG_S("passed", passed), LOG_S("configured", path));
+	}
+}
+
 static enum err
-inherited(int *fd, struct err_info *info)
+inherited(const char *path, int *fd, struct err_info *info)
 {
 	int n, flags;
 
@@ -37,6 +60,7 @@ inherited(int *fd, struct err_info *info)
 	    fcntl(SD_LISTEN_FDS_START, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_set(info, ERR_IO, "LISTEN_FDS: fcntl: %s",
 			       strerror(errno));
+	compare_path(path);
 	*fd = SD_LISTEN_FDS_START;
 	return ERR_OK;
 }
@@ -110,7 +134,7 @@ listener_open(const char *path, int *fd, bool *passed, struct err_info *info)
 	size_t size = strlen(path);
 	enum err err;
 
-	err = inherited(fd, info);
+	err = inherited(path, fd, info);
 	if (err != ERR_NOT_FOUND) {
 		if (!err)
 			*passed = true;

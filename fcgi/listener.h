@@ -11,7 +11,8 @@
 #define LISTENER_BACKLOG 4096
 
 /*
- * The socket that systemd passed (LISTEN_FDS), else a new unix socket at
+ * The socket that systemd passed (LISTEN_FDS; a warning in the log where it is
+ * not the one at `path`, which nginx is told of), else a new unix socket at
  * `path`: non-blocking, close-on-exec, mode 0660 where the umask denies others
  * to read, else 0666.  A file that
  * is left at `path` is removed only when it is a socket on which nobody

@@ -21,10 +21,11 @@
 static int
 usage(FILE *out)
 {
-	fputs("usage: osapi-fcgi [-f FILE] [-d] [-V]\n"
+	fputs("usage: osapi-fcgi [-f FILE] [-d] [-t] [-V]\n"
 	      "  -f FILE  configuration (default: $OSAPI_FILE, ./osapi.yaml,\n"
 	      "           /etc/osapi/osapi.yaml)\n"
 	      "  -d       log debug lines\n"
+	      "  -t       only say whether configuration and keys are good\n"
 	      "  -V       print the version\n",
 	      out);
 	return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
@@ -43,12 +44,29 @@ raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* -t: what a start or a reload would refuse. */
+static int
+check(const struct pool_options *options)
+{
+	struct pool_setup setup = {NULL, NULL};
+	struct err_info info = {""};
+	enum err err = pool_setup_load(options, &setup, &info);
+
+	if (err)
+		fprintf(stderr, "osapi-fcgi: %s\n", info.text);
+	else
+		printf("%s: good\n", config_path(setup.config));
+	pool_setup_release(&setup);
+	if (!err)
+		return EXIT_SUCCESS;
+	return err == ERR_INVALID ? EXIT_USAGE : EXIT_FAILURE;
+}
+
 static int
 run(struct pool_options *options)
 {
 	struct pool_setup setup = {NULL, NULL};
 	struct err_info info = {""};
-	bool passed = false;
 	char *path = NULL;
 	int code;
 	enum err err;
@@ -60,8 +78,8 @@ run(struct pool_options *options)
 		err = pool_setup_load(options, &setup, &info);
 	if (!err) {
 		path = strdup(setup.config->api.server.fcgi.socket);
-		err = path ? listener_open(path, &options->listen_fd, &passed,
-					   &info)
+		err = path ? listener_open(path, &options->listen_fd,
+					   &options->passed, &info)
 			   : ERR_NO_MEMORY;
 	}
 	if (err) {
@@ -75,7 +93,7 @@ run(struct pool_options *options)
 		return err == ERR_INVALID ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	code = pool_run(options, &setup);
-	listener_close(options->listen_fd, path, passed);
+	listener_close(options->listen_fd, path, options->passed);
 	spec_free(options->spec);
 	free(path);
 	return code;
@@ -85,15 +103,19 @@ int
 main(int argc, char **argv)
 {
 	struct pool_options options = {.listen_fd = -1};
+	bool only_check = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "f:dVh")) != -1) {
+	while ((c = getopt(argc, argv, "f:dtVh")) != -1) {
 		switch (c) {
 		case 'f':
 			options.config_path = optarg;
 			break;
 		case 'd':
 			options.debug = true;
+			break;
+		case 't':
+			only_check = true;
 			break;
 		case 'V':
 			puts("osapi-fcgi " OSAPI_VERSION);
@@ -106,6 +128,8 @@ main(int argc, char **argv)
 	}
 	if (optind != argc)
 		return usage(stderr);
+	if (only_check)
+		return check(&options);
 	log_init("osapi-fcgi", LOG_FORMAT_AUTO,
 		 options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	pool_block_signals();

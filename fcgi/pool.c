@@ -11,8 +11,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -28,6 +30,8 @@
 #define DELAY_LAST_MS  10000
 #define LIVED_MS       60000 /* a process that lived so long died by accident */
 #define RELOAD_MS      15000 /* until old ones go though new ones are not ready */
+#define STUCK_MS       30000 /* without a sign of life; half a watchdog's time */
+#define RETIRED_MS     (RESPONDER_RETIRE_MS + RESPONDER_GRACE_MS + 5000)
 #define KILL_MS        (RESPONDER_STOP_MS + RESPONDER_GRACE_MS + 5000)
 
 struct process {
@@ -36,13 +40,18 @@ struct process {
 	int ready_fd; /* says when it serves, -1: nothing more comes */
 	bool serving;
 	int64_t started_ms; /* CLOCK_MONOTONIC, as all here */
-	bool told;          /* to finish */
+	int64_t told_ms;    /* when it was told to finish, 0: it was not */
+};
+
+struct beats { /* of the responder of each slot */
+	_Atomic int64_t moved_ms[SCOREBOARD_SLOTS];
 };
 
 struct pool {
 	const struct pool_options *options;
 	struct pool_setup setup;
 	struct scoreboard *scoreboard;
+	struct beats *beats; /* shared memory */
 	int signal_fd;
 	int64_t started_ms;
 	unsigned generation;
@@ -51,8 +60,8 @@ struct pool {
 	int64_t start_at_ms;  /* no start before */
 	int64_t retire_at_ms; /* old generations go then in any case, 0: none */
 	int64_t kill_at_ms;   /* 0: not stopping */
-	int64_t
-	    watchdog_ms;   /* between two signs of life for systemd, 0: none */
+	int64_t watchdog_ms;  /* systemd wants a sign of life within, 0: none */
+	int64_t stuck_ms;  /* a responder's last sign of life may be so old */
 	bool announced;    /* READY=1 was said */
 	bool respawning;   /* the next start replaces one that died */
 	bool reload_again; /* SIGHUP came during a reload */
@@ -140,8 +149,8 @@ current(const struct pool *pool, bool serving)
 	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++) {
 		const struct process *p = &pool->processes[i];
 
-		if (p->pid && p->generation == pool->generation && !p->told &&
-		    (!serving || p->serving))
+		if (p->pid && p->generation == pool->generation &&
+		    !p->told_ms && (!serving || p->serving))
 			n++;
 	}
 	return n;
@@ -159,7 +168,7 @@ alive(const struct pool *pool)
 
 /* In the child: never returns. */
 static void
-become_responder(struct pool *pool, size_t slot, int ready_fd, bool warm,
+become_responder(struct pool *pool, size_t slot, int ready_fd, bool spare,
 		 pid_t parent)
 {
 	struct responder_options options = {
@@ -168,9 +177,11 @@ become_responder(struct pool *pool, size_t slot, int ready_fd, bool warm,
 	    .signer = pool->setup.signer,
 	    .scoreboard = pool->scoreboard,
 	    .slot = slot,
+	    .beat_ms = &pool->beats->moved_ms[slot],
 	    .listen_fd = pool->options->listen_fd,
 	    .ready_fd = ready_fd,
-	    .warm = warm,
+	    .spare = spare,
+	    .warm = spare || pool->options->passed,
 	    .started_ms = pool->started_ms,
 	};
 
@@ -190,7 +201,7 @@ start_one(struct pool *pool)
 	pid_t parent = getpid(), pid;
 	struct process *p = NULL;
 	int pipe_fds[2];
-	bool warm = alive(pool) > 0 && pool->announced;
+	bool spare = alive(pool) > 0 && pool->announced;
 	size_t slot;
 
 	for (slot = 0; slot < SCOREBOARD_SLOTS && !p; slot++)
@@ -203,13 +214,14 @@ start_one(struct pool *pool)
 	slot = (size_t)(p - pool->processes);
 	scoreboard_add(scoreboard_slot(pool->scoreboard, slot),
 		       FAMILY_PROCESSES, 1);
-	if (!warm) /* here, so that no other is ready before this one counts */
+	if (!spare) /* here, so that no other is ready before this one counts */
 		scoreboard_add(scoreboard_slot(pool->scoreboard, slot),
 			       FAMILY_STARTING, 1);
+	atomic_store(&pool->beats->moved_ms[slot], 0);
 	pid = fork();
 	if (pid == 0) {
 		close(pipe_fds[0]);
-		become_responder(pool, slot, pipe_fds[1], warm, parent);
+		become_responder(pool, slot, pipe_fds[1], spare, parent);
 	}
 	close(pipe_fds[1]);
 	if (pid < 0) {
@@ -249,10 +261,10 @@ tell(struct pool *pool, int sig, bool all)
 		struct process *p = &pool->processes[i];
 
 		if (!p->pid ||
-		    (!all && (p->told || p->generation == pool->generation)))
+		    (!all && (p->told_ms || p->generation == pool->generation)))
 			continue;
 		kill(p->pid, sig);
-		p->told = true;
+		p->told_ms = clock_mono_ms();
 	}
 }
 
@@ -261,7 +273,7 @@ note_death(struct pool *pool, const struct process *p, int status)
 {
 	int64_t now = clock_mono_ms();
 
-	if (p->told && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+	if (p->told_ms && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		log_debug("responder ended", LOG_I("pid", p->pid));
 		return;
 	}
@@ -271,7 +283,7 @@ note_death(struct pool *pool, const struct process *p, int status)
 	else
 		log_error("responder ended", LOG_I("pid", p->pid),
 			  LOG_I("status", WEXITSTATUS(status)));
-	if (p->told || p->generation != pool->generation)
+	if (p->told_ms || p->generation != pool->generation)
 		return;
 	if (now - p->started_ms >= LIVED_MS || !pool->delay_ms)
 		pool->delay_ms = DELAY_FIRST_MS;
@@ -318,6 +330,7 @@ announce(struct pool *pool)
 static void
 reload(struct pool *pool)
 {
+	struct timespec now = clock_mono_deadline(0);
 	struct err_info info = {""};
 	struct pool_setup fresh;
 
@@ -325,12 +338,15 @@ reload(struct pool *pool)
 	pool->reload_again = pool->retire_at_ms != 0;
 	if (pool->reload_again)
 		return;
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-		   (long long)clock_mono_ms() * 1000);
+	sd_notifyf(0,
+		   "RELOADING=1\nMONOTONIC_USEC=%lld\n"
+		   "STATUS=starting responders with the new configuration",
+		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	if (pool_setup_load(pool->options, &fresh, &info)) {
 		log_error("the new configuration is bad, the old one stays",
 			  LOG_S("error", info.text));
-		sd_notify(0, "READY=1");
+		sd_notifyf(0, "READY=1\nSTATUS=the old configuration stays: %s",
+			   info.text);
 		return;
 	}
 	if (strcmp(fresh.config->api.server.fcgi.socket,
@@ -419,8 +435,7 @@ patience(const struct pool *pool)
 		earlier(pool->start_at_ms, &next);
 	earlier(pool->retire_at_ms, &next);
 	earlier(pool->kill_at_ms, &next);
-	if (pool->watchdog_ms)
-		earlier(now + pool->watchdog_ms, &next);
+	earlier(now + pool->stuck_ms / 4, &next);
 	return next <= now ? 0 : (int)(next - now);
 }
 
@@ -469,6 +484,46 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* A process that is stopped, or all of whose threads are held by a request:
+ * to the others it looks as if it were at work. */
+static bool
+stuck(const struct pool *pool, size_t slot)
+{
+	const struct process *p = &pool->processes[slot];
+	int64_t now = clock_mono_ms(), seen_ms = p->started_ms, beat_ms;
+
+	if (p->told_ms) /* takes nothing more, and may take its time */
+		return now - p->told_ms > RETIRED_MS;
+	if (!p->serving)
+		return now - seen_ms > pool->stuck_ms + RESPONDER_WARM_MS;
+	beat_ms = atomic_load(&pool->beats->moved_ms[slot]);
+	if (beat_ms > seen_ms)
+		seen_ms = beat_ms;
+	return now - seen_ms > pool->stuck_ms;
+}
+
+/* Kills what is stuck; whether any responder that serves is not. */
+static bool
+look_after(struct pool *pool)
+{
+	bool moves = false;
+
+	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++) {
+		struct process *p = &pool->processes[i];
+
+		if (!p->pid)
+			continue;
+		if (!stuck(pool, i)) {
+			moves = moves || p->serving;
+			continue;
+		}
+		log_error("a responder is stuck, killing it",
+			  LOG_I("pid", p->pid));
+		kill(p->pid, SIGKILL);
+	}
+	return moves;
+}
+
 static void
 supervise(struct pool *pool)
 {
@@ -483,7 +538,7 @@ supervise(struct pool *pool)
 		}
 		start_missing(pool);
 		advance(pool);
-		if (pool->watchdog_ms)
+		if (look_after(pool) && pool->watchdog_ms)
 			sd_notify(0, "WATCHDOG=1");
 		wait_events(pool);
 	}
@@ -502,11 +557,14 @@ pool_run(const struct pool_options *options, struct pool_setup *setup)
 	pool->setup = *setup;
 	pool->started_ms = clock_mono_ms();
 	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
-		pool->watchdog_ms = (int64_t)(watchdog_us / 2000);
+		pool->watchdog_ms = (int64_t)(watchdog_us / 1000);
+	pool->stuck_ms = pool->watchdog_ms ? pool->watchdog_ms / 2 : STUCK_MS;
 	set_level(pool);
 	pool->signal_fd = open_signals();
+	pool->beats = mmap(NULL, sizeof(*pool->beats), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	err = scoreboard_new(options->spec, &pool->scoreboard);
-	if (err || pool->signal_fd < 0)
+	if (err || pool->signal_fd < 0 || pool->beats == MAP_FAILED)
 		log_error("the supervisor cannot start",
 			  LOG_S("error", strerror(errno)));
 	else
@@ -514,6 +572,8 @@ pool_run(const struct pool_options *options, struct pool_setup *setup)
 	if (pool->signal_fd >= 0)
 		close(pool->signal_fd);
 	scoreboard_free(pool->scoreboard);
+	if (pool->beats != MAP_FAILED)
+		munmap(pool->beats, sizeof(*pool->beats));
 	pool_setup_release(&pool->setup);
 	free(pool);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -10,10 +10,15 @@
  *                     changes nothing; else responders with the new one are
  *                     started, and once they serve the old ones are told to
  *                     finish (SIGUSR1)
+ *   one is stuck      (its threads do not move, it does not stop when told) it
+ *                     is killed, and dies as above
  *   SIGTERM, SIGINT   all are told to finish (SIGTERM), killed when they take
  *                     too long or the signal comes again
  *
  * A responder whose supervisor dies gets SIGTERM.
+ *
+ * systemd is told (sd_notify(3)) READY=1 when all serve, RELOADING=1 and again
+ * READY=1, STOPPING=1, and WATCHDOG=1 as long as one responder at least moves.
  */
 #ifndef OSAPI_FCGI_POOL_H
 #define OSAPI_FCGI_POOL_H
@@ -36,6 +41,7 @@ struct pool_options {
 	bool debug;              /* -d: log level debug in any case */
 	const struct spec *spec;
 	int listen_fd;
+	bool passed; /* the socket is another's, who connects can wait */
 };
 
 /* Loads and checks configuration and job signing key; pool_setup_release is

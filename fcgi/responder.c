@@ -192,8 +192,9 @@ wait_signal(struct responder *r, int fd, int ms)
 	return next_signal(fd, ms < 0 || ms > left_ms ? left_ms : ms);
 }
 
-/* Others serve meanwhile, so this process takes its time to know all jobs;
- * without NATS they do not know more.  Returns a signal that came first. */
+/* Others serve meanwhile or the socket outlived them, so this process takes its
+ * time to know all jobs; without NATS there is nothing to know.  Returns a
+ * signal that came first. */
 static int
 warm_up(struct responder *r, int signal_fd)
 {
@@ -238,9 +239,11 @@ say_ready(int fd)
 	close(fd);
 }
 
-/* Until a signal; the pool is told once when this process knows all it needs. */
+/* Until a signal; the pool is told once when this process knows all it needs,
+ * and again and again that its threads move. */
 static int
-live(struct responder *r, int signal_fd, bool starting)
+live(struct responder *r, int signal_fd, bool starting,
+     _Atomic int64_t *beat_ms)
 {
 	int sig = 0;
 
@@ -249,7 +252,9 @@ live(struct responder *r, int signal_fd, bool starting)
 			scoreboard_add(r->counters, FAMILY_STARTING, -1);
 			starting = false;
 		}
-		sig = wait_signal(r, signal_fd, starting ? TICK_MS : -1);
+		atomic_store(beat_ms, intake_turned_ms(r->intake));
+		sig = wait_signal(r, signal_fd,
+				  starting ? TICK_MS : RESPONDER_BEAT_MS);
 	}
 	return sig;
 }
@@ -293,7 +298,8 @@ responder_run(const struct responder_options *options)
 	if (!err) {
 		say_ready(options->ready_fd);
 		if (!sig)
-			sig = live(&r, signal_fd, !options->warm);
+			sig = live(&r, signal_fd, !options->spare,
+				   options->beat_ms);
 		log_debug("draining", LOG_I("signal", sig));
 		intake_stop(r.intake, RESPONDER_GRACE_MS);
 		dismiss(&crew);

@@ -35,10 +35,13 @@ struct responder_options {
 	const struct spec *spec;
 	const struct signer *signer;
 	struct scoreboard *scoreboard;
-	size_t slot;   /* in the scoreboard */
-	int listen_fd; /* shared with other processes */
-	int ready_fd;  /* gets one octet when requests are accepted; closed */
-	bool warm;     /* others serve meanwhile: accept only when ready */
+	size_t slot;              /* in the scoreboard */
+	_Atomic int64_t *beat_ms; /* shared memory: when its threads moved last,
+				   * CLOCK_MONOTONIC */
+	int listen_fd;            /* shared with other processes */
+	int ready_fd; /* gets one octet when requests are accepted; closed */
+	bool spare;   /* others serve meanwhile */
+	bool warm;    /* what connects can wait: accept only when ready */
 	int64_t started_ms; /* CLOCK_MONOTONIC, of the pool */
 };
 
@@ -69,6 +72,7 @@ struct responder { /* everything outlives the requests that use it */
 #define RESPONDER_RETIRE_MS  310000 /* above the longest timeout of a request */
 #define RESPONDER_WARM_MS    10000  /* until a warm one accepts in any case */
 #define RESPONDER_CONNECT_MS 1000   /* until it does so without NATS */
+#define RESPONDER_BEAT_MS    1000   /* between two signs of life in the slot */
 
 /*
  * Runs until SIGTERM or SIGUSR1, which are blocked in every thread of the

@@ -420,6 +420,7 @@ consumers_main(void *arg)
 	struct worker *w = consumers->worker;
 	struct pollfd wait = {.fd = w->pull_fd, .events = POLLIN};
 	eventfd_t count;
+	int due_ms;
 	size_t i;
 
 	while (!stopping(consumers)) {
@@ -427,15 +428,19 @@ consumers_main(void *arg)
 
 		start_over(consumers);
 		hand_back(consumers);
-		for (i = 0; up && i < consumers->count; i++)
+		for (i = 0; up && i < consumers->count; i++) {
+			pulse_beat(&w->pulse, PULSE_FETCH, PULSE_IDLE_MS);
 			attend(consumers, i, clock_mono_ms());
+		}
 		tell(consumers);
-		poll(&wait, 1,
-		     up ? next_due(consumers, clock_mono_ms())
-			: JETSTREAM_TIMEOUT_MS);
+		pulse_beat(&w->pulse, PULSE_FETCH, PULSE_IDLE_MS);
+		due_ms = up ? next_due(consumers, clock_mono_ms())
+			    : JETSTREAM_TIMEOUT_MS;
+		poll(&wait, 1, due_ms < PULSE_IDLE_MS ? due_ms : PULSE_IDLE_MS);
 		eventfd_read(w->pull_fd, &count);
 	}
 	hand_back(consumers);
+	pulse_end(&w->pulse, PULSE_FETCH);
 	return NULL;
 }
 

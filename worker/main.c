@@ -89,7 +89,33 @@ block_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Waits for a signal that ends us, the worker's wake-up or the time; true:
+/* Tells systemd that we live, unless a thread hangs: it restarts us then. */
+static void
+tell_alive(const struct worker *worker)
+{
+	static bool told;
+	const char *task = pulse_missing(&worker->pulse, clock_mono_ms());
+
+	if (!task)
+		sd_notify(0, "WATCHDOG=1");
+	else if (!told)
+		log_error("a thread hangs", LOG_S("task", task));
+	told = task != NULL;
+}
+
+/* Between two signs of life for systemd, -1: it wants none. */
+static int64_t
+alive_ms(void)
+{
+	uint64_t watchdog_us = 0;
+
+	if (sd_watchdog_enabled(0, &watchdog_us) <= 0)
+		return -1;
+	return (int64_t)(watchdog_us / 4000);
+}
+
+/* Waits for a signal that ends us, the worker's wake-up or the time (or it
+ * returns earlier, to be called again); true:
  * the signal. */
 static bool
 wait_for(int signals, struct worker *worker, int64_t timeout_ms)
@@ -99,8 +125,12 @@ wait_for(int signals, struct worker *worker, int64_t timeout_ms)
 	    {.fd = worker->wake_fd, .events = POLLIN},
 	};
 	struct signalfd_siginfo signal_info;
+	int64_t limit_ms = alive_ms();
 	eventfd_t count;
 
+	tell_alive(worker);
+	if (timeout_ms < 0 || (limit_ms >= 0 && limit_ms < timeout_ms))
+		timeout_ms = limit_ms;
 	poll(fds, 2, (int)timeout_ms);
 	eventfd_read(worker->wake_fd, &count);
 	while (read(signals, &signal_info, sizeof(signal_info)) ==
@@ -157,14 +187,15 @@ static void
 drain(int signals, struct worker *worker)
 {
 	int64_t until_ms = clock_mono_ms() + drain_ms(worker->config);
+	int64_t left_ms = until_ms - clock_mono_ms();
 
 	sd_notify(0, "STOPPING=1\nSTATUS=finishing what runs");
 	log_info("stopping", LOG_I("running", atomic_load(&worker->running)),
-		 LOG_I("at_most_ms", until_ms - clock_mono_ms()));
+		 LOG_I("at_most_ms", left_ms));
 	worker_drain(worker);
-	while (!worker_idle(worker) && clock_mono_ms() < until_ms)
-		if (wait_for(signals, worker, until_ms - clock_mono_ms()))
-			break;
+	while (!worker_idle(worker) && left_ms > 0 &&
+	       !wait_for(signals, worker, left_ms))
+		left_ms = until_ms - clock_mono_ms();
 }
 
 /* Works until a signal ends it; the exit code. */

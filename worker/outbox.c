@@ -51,8 +51,11 @@ send_all(struct outbox *outbox)
 	struct work *work;
 
 	while ((work = take(outbox))) {
-		bool sent = runner_finish(outbox->worker->runner, work);
+		bool sent;
 
+		pulse_beat(&outbox->worker->pulse, PULSE_DELIVER,
+			   PULSE_IDLE_MS);
+		sent = runner_finish(outbox->worker->runner, work);
 		pthread_mutex_lock(&outbox->lock);
 		if (sent)
 			outbox->count--;
@@ -78,7 +81,10 @@ outbox_main(void *arg)
 	bool stopping;
 
 	do {
-		poll(&wait, 1, done ? -1 : (int)delay_ms);
+		int64_t wait_ms = done ? PULSE_IDLE_MS : delay_ms;
+
+		pulse_beat(&outbox->worker->pulse, PULSE_DELIVER, wait_ms);
+		poll(&wait, 1, (int)wait_ms);
 		if (eventfd_read(outbox->worker->outbox_fd, &count) == 0)
 			delay_ms = OUTBOX_RETRY_MIN_MS;
 		else if (delay_ms < OUTBOX_RETRY_MAX_MS)
@@ -88,6 +94,7 @@ outbox_main(void *arg)
 		stopping = outbox->stopping;
 		pthread_mutex_unlock(&outbox->lock);
 	} while (!stopping);
+	pulse_end(&outbox->worker->pulse, PULSE_DELIVER);
 	return NULL;
 }
 

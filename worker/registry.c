@@ -206,6 +206,7 @@ registry_main(void *arg)
 	int64_t next_ms = beat_ms;
 	bool complained = false;
 
+	pulse_beat(&w->pulse, PULSE_REGISTER, next_ms);
 	while (!pause_ms(registry, next_ms) && !atomic_load(&w->lost)) {
 		struct err_info info = {""};
 		enum err err = write_entry(registry, registry->sequence, &info);
@@ -222,7 +223,9 @@ registry_main(void *arg)
 				    LOG_S("code", err_name(err)));
 		complained = err != ERR_OK;
 		next_ms = err == ERR_OK || beat_ms < 1000 ? beat_ms : 1000;
+		pulse_beat(&w->pulse, PULSE_REGISTER, next_ms);
 	}
+	pulse_end(&w->pulse, PULSE_REGISTER);
 	return NULL;
 }
 

@@ -456,6 +456,9 @@ keeper_main(void *arg)
 	while (!runner->stopping) {
 		struct timespec until = clock_mono_deadline(tick_ms);
 
+		/* With every slot left behind nothing can run any more. */
+		if (runner->left_behind < runner->slots)
+			pulse_beat(&runner->worker->pulse, PULSE_RUN, tick_ms);
 		pthread_cond_timedwait(&runner->done, &runner->lock, &until);
 		pthread_mutex_unlock(&runner->lock);
 		if (clock_mono_ms() - kept_ms >= runner->alive_ms) {
@@ -466,6 +469,7 @@ keeper_main(void *arg)
 		pthread_mutex_lock(&runner->lock);
 	}
 	pthread_mutex_unlock(&runner->lock);
+	pulse_end(&runner->worker->pulse, PULSE_RUN);
 	return NULL;
 }
 

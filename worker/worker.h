@@ -26,6 +26,7 @@
 #include "lib/store.h"
 #include "worker/journal.h"
 #include "worker/provider.h"
+#include "worker/pulse.h"
 
 struct consumers;
 struct outbox;
@@ -55,6 +56,7 @@ struct worker {
 	_Atomic int64_t running;
 	_Atomic int64_t completed;
 	_Atomic int64_t failed;
+	struct pulse pulse;   /* of the threads */
 	_Atomic bool lost;    /* another worker has this host's name */
 	_Atomic bool closing; /* the end of the connection is no news */
 };
