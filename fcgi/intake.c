@@ -26,6 +26,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "fcgi/listener.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -260,12 +261,20 @@ pause_accepting(struct intake *in, int error)
 	poll(&pfd, 1, PAUSE_MS);
 }
 
+static void
+set_limits(int fd)
+{
+	static const struct timeval limit = {.tv_sec = INTAKE_IO_MS / 1000};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
 /* Accepts one connection: itself when it can be read already, else -1; *error
  * tells that the system has no room for another one. */
 static int
 accept_new(struct intake *in, int *error)
 {
-	static const struct timeval limit = {.tv_sec = INTAKE_IO_MS / 1000};
 	char octet;
 	ssize_t n;
 	int fd;
@@ -282,8 +291,7 @@ accept_new(struct intake *in, int *error)
 		*error = EMFILE;
 		return -1;
 	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	set_limits(fd);
 	n = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n > 0)
 		return fd;
@@ -294,7 +302,7 @@ accept_new(struct intake *in, int *error)
 	return -1;
 }
 
-/* The same, unless the process stops: who connected is then another's. */
+/* The same, unless the process stops: see take_backlog. */
 static int
 accept_one(struct intake *in, int *error)
 {
@@ -314,12 +322,15 @@ static int
 wait_for_one(struct intake *in, int *error)
 {
 	struct epoll_event event;
-	int fd;
+	int fd, n;
 
-	if (atomic_load(&in->stopped) ||
-	    epoll_wait(in->epoll_fd, &event, 1, SWEEP_MS) <= 0 ||
-	    atomic_load(&in->stopped))
+	if (atomic_load(&in->stopped))
 		return -1;
+	n = epoll_wait(in->epoll_fd, &event, 1, SWEEP_MS);
+	if (n < 0 || atomic_load(&in->stopped))
+		return -1;
+	if (n == 0) /* a process that was killed may have had the event */
+		return accept_one(in, error);
 	fd = (int)(uint32_t)event.data.u64;
 	if (fd == in->listen_fd)
 		return accept_one(in, error);
@@ -352,6 +363,28 @@ intake_turned_ms(const struct intake *in)
 	return atomic_load(&in->swept_ms);
 }
 
+/*
+ * EPOLLEXCLUSIVE told one process of each connection: those of which it was
+ * this one must not wait until somebody else connects.  The listening socket
+ * has left the set, so this process is told of no more.
+ */
+static void
+take_backlog(struct intake *in)
+{
+	for (int i = 0; i < LISTENER_BACKLOG; i++) {
+		int fd = accept4(in->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			break;
+		if (fd >= INTAKE_FDS_MAX) {
+			close(fd);
+			break;
+		}
+		set_limits(fd);
+		enter(in, fd, SILENT);
+	}
+}
+
 void
 intake_stop(struct intake *in, int64_t grace_ms)
 {
@@ -361,6 +394,7 @@ intake_stop(struct intake *in, int64_t grace_ms)
 
 	atomic_store(&in->stopping, true);
 	epoll_ctl(in->epoll_fd, EPOLL_CTL_DEL, in->listen_fd, NULL);
+	take_backlog(in);
 	sweep(in, KEPT);
 	do {
 		more = atomic_load(&in->accepting) > 0;
