@@ -49,6 +49,12 @@ status_text(size_t i)
 }
 
 static const char *
+final_text(size_t i)
+{
+	return job_status_text((enum job_status)(JOB_COMPLETED + i));
+}
+
+static const char *
 outcome_text(size_t i)
 {
 	return outcomes[i];
@@ -69,6 +75,7 @@ static const struct {
 } plain[] = {
     {DIMENSION_REASON, "reason", AUTH_REASONS, reason_text},
     {DIMENSION_STATUS, "status", JOB_STATUS_COUNT, status_text},
+    {DIMENSION_FINAL, "status", JOB_STATUS_COUNT - JOB_COMPLETED, final_text},
     {DIMENSION_OUTCOME, "outcome", COUNT(outcomes), outcome_text},
     {DIMENSION_BUCKET, "bucket", COUNT(buckets), bucket_text},
 };

@@ -22,6 +22,7 @@ enum dimension {
 	DIMENSION_REASON,    /* enum auth_reason */
 	DIMENSION_OPERATION, /* as spec_operations, one more for others */
 	DIMENSION_STATUS,    /* enum job_status */
+	DIMENSION_FINAL,     /* job_status of jobs that ended, from 0 */
 	DIMENSION_OUTCOME,   /* of one host: completed, failed */
 	DIMENSION_BUCKET,    /* jobs, responses: as feed_states */
 	DIMENSION_COUNT

@@ -2,7 +2,7 @@
 #include "fcgi/family.h"
 
 #define MS 1000
-#define S  1000000
+#define S  INT64_C(1000000)
 
 /* A request takes from below a millisecond to its longest wait of 300 s. */
 static const int64_t request_bounds[FAMILY_BOUNDS] = {
@@ -14,6 +14,11 @@ static const int64_t request_bounds[FAMILY_BOUNDS] = {
 static const int64_t publish_bounds[FAMILY_BOUNDS] = {
     100,     250,     500,      1 * MS,   2500,     5 * MS, 10 * MS,
     25 * MS, 50 * MS, 100 * MS, 250 * MS, 500 * MS, 1 * S,  5 * S};
+
+/* From a typed endpoint on an idle host to a job behind a long backlog. */
+static const int64_t job_bounds[FAMILY_BOUNDS] = {
+    1 * MS,   5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
+    500 * MS, 1 * S,  5 * S,   30 * S,  120 * S, 600 * S,  3600 * S};
 
 const struct family_row families[FAMILY_COUNT] = {
     [FAMILY_REQUEST_DURATION] =
@@ -85,6 +90,26 @@ const struct family_row families[FAMILY_COUNT] = {
 	 .a = DIMENSION_BUCKET},
     [FAMILY_INDEX_SKIPPED] = {FAMILY_OWN_COUNTER, "osapi_index_skipped_total",
 			      "Documents that the index could not read."},
+    [FAMILY_JOBS_SUBMITTED] = {FAMILY_COUNTER, "osapi_jobs_submitted_total",
+			       "Jobs that were submitted.",
+			       .a = DIMENSION_OPERATION},
+    [FAMILY_JOBS_FINISHED] = {FAMILY_COUNTER, "osapi_jobs_finished_total",
+			      "Jobs that have ended, by their status.",
+			      .a = DIMENSION_OPERATION, .b = DIMENSION_FINAL},
+    [FAMILY_JOBS_GIVEN_UP] =
+	{FAMILY_COUNTER, "osapi_jobs_given_up_total",
+	 "Jobs that the API ended: too late, or delivered too often.",
+	 .a = DIMENSION_OPERATION},
+    [FAMILY_JOB_QUEUED] =
+	{FAMILY_HISTOGRAM, "osapi_job_queue_duration_seconds",
+	 "Time from the making of a job to its start on a host.",
+	 FAMILY_SECONDS, .a = DIMENSION_OPERATION, .bounds = job_bounds,
+	 .sparse = true},
+    [FAMILY_JOB_RUN] =
+	{FAMILY_HISTOGRAM, "osapi_job_run_duration_seconds",
+	 "Time from the start of a job on a host to its end there.",
+	 FAMILY_SECONDS, .a = DIMENSION_OPERATION, .b = DIMENSION_OUTCOME,
+	 .bounds = job_bounds, .sparse = true},
     [FAMILY_DEAD_LETTERS] =
 	{FAMILY_COUNTER, "osapi_dead_letters_total",
 	 "Jobs given up because they were delivered too often."},

@@ -17,6 +17,7 @@
 
 struct feed {
 	struct index *index;
+	struct tally *tally; /* NULL: nobody counts */
 	struct follower *jobs;
 	struct follower *responses;
 	const char *job_bucket;
@@ -38,8 +39,9 @@ key_id(const char *key, const char *prefix, char id[static UUID_SIZE])
 }
 
 static enum err
-apply_job(struct index *index, const struct follower_change *change,
-	  const char *id, struct err_info *info)
+apply_job(struct index *index, struct tally *tally,
+	  const struct follower_change *change, const char *id,
+	  struct err_info *info)
 {
 	struct job job;
 	enum err err;
@@ -51,19 +53,23 @@ apply_job(struct index *index, const struct follower_change *change,
 	err = job_decode(change->value, change->size, &job, info);
 	if (err != ERR_OK)
 		return err;
-	if (strcmp(job.id, id) == 0)
+	if (strcmp(job.id, id) == 0) {
 		index_put_job(index, &job, change->size, change->revision);
-	else
+		tally_job(tally, change->revision, job.type);
+	} else {
 		err = err_set(info, ERR_INVALID, "the document is of job %s",
 			      job.id);
+	}
 	job_release(&job);
 	return err;
 }
 
 static enum err
-apply_event(struct index *index, const struct follower_change *change,
-	    const char *id, struct err_info *info)
+apply_event(struct index *index, struct tally *tally,
+	    const struct follower_change *change, const char *id,
+	    struct err_info *info)
 {
+	struct index_step step;
 	struct event event;
 	enum err err;
 
@@ -75,7 +81,8 @@ apply_event(struct index *index, const struct follower_change *change,
 	if (strcmp(event.job_id, id) != 0)
 		return err_set(info, ERR_INVALID, "the event is of job %s",
 			       event.job_id);
-	index_put_event(index, &event, change->revision);
+	index_put_event(index, &event, change->revision, &step);
+	tally_event(tally, change->revision, &event, &step);
 	return ERR_OK;
 }
 
@@ -102,21 +109,28 @@ apply_response(struct index *index, const struct follower_change *change,
 }
 
 bool
-feed_apply(struct index *index, bool job_bucket,
+feed_apply(struct index *index, struct tally *tally, bool job_bucket,
 	   const struct follower_change *change, struct err_info *info)
 {
 	char id[UUID_SIZE];
 
 	if (change->op == FOLLOWER_RESET) {
 		index_reset(index, job_bucket ? INDEX_JOBS : INDEX_RESPONSES);
+		if (job_bucket)
+			tally_anew(tally);
+		return true;
+	}
+	if (change->op == FOLLOWER_FILL) {
+		if (job_bucket)
+			tally_begin(tally, change->revision);
 		return true;
 	}
 	if (!job_bucket && key_id(change->key, "", id))
 		return apply_response(index, change, id, info) == ERR_OK;
 	if (job_bucket && key_id(change->key, "jobs.", id))
-		return apply_job(index, change, id, info) == ERR_OK;
+		return apply_job(index, tally, change, id, info) == ERR_OK;
 	if (job_bucket && key_id(change->key, "status.", id))
-		return apply_event(index, change, id, info) == ERR_OK;
+		return apply_event(index, tally, change, id, info) == ERR_OK;
 	if (job_bucket && strncmp(change->key, "idem.", strlen("idem.")) == 0)
 		return true; /* fcgi/idempotency.h's claims: not about jobs */
 	err_set(info, ERR_INVALID, "no key of the job store");
@@ -132,7 +146,7 @@ apply(const struct follower_change *change, void *arg)
 	struct err_info info = {.text = ""};
 	bool job_bucket = strcmp(change->bucket, feed->job_bucket) == 0;
 
-	if (feed_apply(feed->index, job_bucket, change, &info))
+	if (feed_apply(feed->index, feed->tally, job_bucket, change, &info))
 		return;
 	atomic_fetch_add(&feed->skipped, 1);
 	log_warning("a document cannot be read",
@@ -143,7 +157,8 @@ apply(const struct follower_change *change, void *arg)
 
 enum err
 feed_new(struct broker *broker, const struct config *config,
-	 struct index *index, struct feed **out, struct err_info *info)
+	 struct index *index, struct tally *tally, struct feed **out,
+	 struct err_info *info)
 {
 	struct feed *feed = calloc(1, sizeof(*feed));
 	enum err err;
@@ -151,6 +166,7 @@ feed_new(struct broker *broker, const struct config *config,
 	if (!feed)
 		return ERR_NO_MEMORY;
 	feed->index = index;
+	feed->tally = tally;
 	feed->job_bucket = config->job.kv_bucket;
 	err = follower_new(broker, config->job.kv_bucket, apply, feed,
 			   &feed->jobs, info);

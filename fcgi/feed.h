@@ -13,15 +13,17 @@
 
 #include "fcgi/follower.h"
 #include "fcgi/index.h"
+#include "fcgi/tally.h"
 #include "lib/broker.h"
 #include "lib/config.h"
 #include "lib/error.h"
 
 struct feed;
 
-/* Starts both followers; all arguments outlive the feed. */
+/* Starts both followers; all arguments outlive the feed.  `tally` is told of
+ * each change of a job (NULL: nobody counts). */
 enum err feed_new(struct broker *broker, const struct config *config,
-		  struct index *index, struct feed **feed,
+		  struct index *index, struct tally *tally, struct feed **feed,
 		  struct err_info *info);
 
 /* Stops both and joins their threads.  NULL is accepted. */
@@ -39,7 +41,7 @@ uint64_t feed_skipped(const struct feed *feed);
 
 /* Puts one change into `index`, as both followers' callbacks do; `job_bucket`
  * says which of the two buckets it is from. False: unreadable. */
-bool feed_apply(struct index *index, bool job_bucket,
+bool feed_apply(struct index *index, struct tally *tally, bool job_bucket,
 		const struct follower_change *change, struct err_info *info);
 
 #endif

@@ -250,10 +250,16 @@ static enum err
 replay_missing(struct follower *f, struct replay *replay, struct err_info *info)
 {
 	struct replay_range range = {.from = 0};
+	struct follower_change begins = {
+	    .op = FOLLOWER_FILL, .bucket = f->bucket, .key = ""};
 	enum err err = check(f, info);
 
-	if (err != ERR_OK || f->applied == f->announced)
+	if (err != ERR_OK)
 		return err;
+	begins.revision = f->announced;
+	f->apply(&begins, f->apply_arg);
+	if (f->applied == f->announced)
+		return ERR_OK;
 	range.from = f->applied + 1;
 	range.to = f->announced;
 	err = replay_run(replay, &range, apply_kept, f, info);

@@ -40,6 +40,8 @@ enum follower_op {
 	FOLLOWER_DELETE, /* KV-Operation: DEL */
 	FOLLOWER_PURGE,  /* KV-Operation: PURGE */
 	FOLLOWER_RESET,  /* forget all of this bucket; key is "" */
+	FOLLOWER_FILL,   /* a replay begins; revision: the stream's last number
+			    at the time; key is "" */
 };
 
 /* Valid during the callback only. */
@@ -49,7 +51,7 @@ struct follower_change {
 	const char *key;   /* without the bucket: "jobs.0193..." */
 	const char *value; /* octets, not ended by a NUL; NULL when size is 0 */
 	size_t size;
-	natsMsg *message;     /* for its headers; NULL with FOLLOWER_RESET */
+	natsMsg *message;     /* for its headers; NULL with RESET and FILL */
 	uint64_t revision;    /* sequence in the bucket's stream */
 	int64_t timestamp_ns; /* of storing; of arrival for live ones */
 };

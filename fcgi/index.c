@@ -271,12 +271,17 @@ index_put_job(struct index *index, const struct job *job, size_t size,
 
 void
 index_put_event(struct index *index, const struct event *event,
-		uint64_t revision)
+		uint64_t revision, struct index_step *step)
 {
+	struct index_step unwanted;
 	struct entry *entry = begin(index, event->job_id);
 
+	if (!step)
+		step = &unwanted;
+	*step =
+	    (struct index_step){.operation = -1, .queued_ns = -1, .ran_ns = -1};
 	if (entry)
-		end(index, entry, entry_put_event(entry, event, revision),
+		end(index, entry, entry_put_event(entry, event, revision, step),
 		    event->job_id);
 }
 

@@ -57,8 +57,22 @@ void index_free(struct index *index);
 
 void index_put_job(struct index *index, const struct job *job, size_t size,
 		   uint64_t revision);
+
+/* What an event meant when it was new here, for who counts.  It follows from
+ * the job bucket alone, so each process that reads it in order sees the same
+ * (but for `status`, in which a response may count that came before). */
+struct index_step {
+	bool first;        /* of its kind from this host */
+	int operation;     /* its number in the description, -1 unknown */
+	int64_t queued_ns; /* started: since the job was made, -1 unknown */
+	int64_t ran_ns;    /* completed, failed: since the start, -1 unknown */
+	bool ended;        /* with it the job has ended */
+	enum job_status status;
+};
+
+/* `step` NULL: nobody counts. */
 void index_put_event(struct index *index, const struct event *event,
-		     uint64_t revision);
+		     uint64_t revision, struct index_step *step);
 /* `size`: octets of the stored document. */
 void index_put_response(struct index *index, const struct response *response,
 			size_t size, uint64_t revision);

@@ -111,6 +111,8 @@ count_one(struct entry_tally *tally, const struct entry_host *host, size_t step)
 	if (word == WORD_FAILED ||
 	    (word == WORD_COMPLETED && reply && !reply->failed))
 		tally->answered += step;
+	if (host->ended_ns)
+		tally->told += step;
 }
 
 /* `step` is 1 or (size_t)-1: unsigned wrap takes away what was added. */
@@ -384,19 +386,40 @@ give_up(struct entry *entry, const struct event *event)
 	replace_text(&entry->given_up_error, event->error);
 }
 
+/* What an event meant; `was_told` is entry_told before it. */
+static void
+note_step(const struct entry *entry, const struct entry_host *host,
+	  const struct event *event, bool was_told, struct index_step *step)
+{
+	int64_t at = event->unix_nano;
+
+	step->operation = entry->doc ? entry->operation : -1;
+	if (event->event == JOB_EVENT_STARTED && entry->doc)
+		step->queued_ns =
+		    at > entry->created_ns ? at - entry->created_ns : 0;
+	if ((event->event == JOB_EVENT_COMPLETED ||
+	     event->event == JOB_EVENT_FAILED) &&
+	    host->started_ns && at >= host->started_ns)
+		step->ran_ns = at - host->started_ns;
+	step->ended = !was_told && entry_told(entry);
+	step->status = entry_status(entry);
+}
+
 bool
 entry_put_event(struct entry *entry, const struct event *event,
-		uint64_t revision)
+		uint64_t revision, struct index_step *step)
 {
 	struct entry_host *host;
 	unsigned bit = 1U << event->event;
+	bool was_told = entry_told(entry);
 
 	if (entry->deleted && (revision < entry->deleted || !entry->doc))
 		return false;
 	host = get_host(entry, event->hostname);
 	if (!host)
 		return false;
-	if (!(host->seen & bit)) {
+	step->first = !(host->seen & bit);
+	if (step->first) {
 		host->seen |= bit;
 		entry->event_kinds++;
 	}
@@ -406,11 +429,12 @@ entry_put_event(struct entry *entry, const struct event *event,
 	if (strcmp(event->hostname, JOB_API_HOST) == 0) {
 		if (event->event == JOB_EVENT_FAILED)
 			give_up(entry, event);
-		return true;
+	} else {
+		count(entry, host, (size_t)-1);
+		host_event(host, event);
+		count(entry, host, 1);
 	}
-	count(entry, host, (size_t)-1);
-	host_event(host, event);
-	count(entry, host, 1);
+	note_step(entry, host, event, was_told, step);
 	return true;
 }
 

@@ -75,6 +75,7 @@ struct entry_tally { /* hosts by how they stand */
 	size_t completed;
 	size_t failed;
 	size_t answered; /* failed, or completed with the response here */
+	size_t told;     /* whose completed or failed event is here */
 };
 
 struct entry {
@@ -111,7 +112,7 @@ void entry_free(struct entry *entry);
 bool entry_put_job(struct entry *entry, const struct job *job, size_t size,
 		   uint64_t revision);
 bool entry_put_event(struct entry *entry, const struct event *event,
-		     uint64_t revision);
+		     uint64_t revision, struct index_step *step);
 bool entry_put_response(struct entry *entry, const struct response *response,
 			size_t size, uint64_t revision);
 bool entry_delete(struct entry *entry, uint64_t revision);
@@ -124,6 +125,8 @@ bool entry_known(const struct entry *entry);
 bool entry_one_answer(const struct entry *entry);
 enum job_status entry_status(const struct entry *entry);
 bool entry_complete(const struct entry *entry);
+/* Whether it has ended by its events alone. */
+bool entry_told(const struct entry *entry);
 
 /* How one host ended by its latest word. */
 enum entry_word { WORD_NONE, WORD_COMPLETED, WORD_FAILED };

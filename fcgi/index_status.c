@@ -98,6 +98,16 @@ entry_status(const struct entry *entry)
 }
 
 bool
+entry_told(const struct entry *entry)
+{
+	if (!entry->doc || entry->given_up_ns)
+		return entry->doc != NULL;
+	if (entry->doc->expected_count == 0)
+		return entry->all.told > 0;
+	return entry->expected.told == entry->doc->expected_count;
+}
+
+bool
 entry_complete(const struct entry *entry)
 {
 	if (!entry->doc)

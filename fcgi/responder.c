@@ -113,7 +113,8 @@ make(struct responder *r, int listen_fd, struct err_info *info)
 				  FINISHERS, complete, r->index, &r->waiters);
 	if (!err) {
 		index_on_change(r->index, changed, r->waiters);
-		err = feed_new(r->broker, config, r->index, &r->feed, info);
+		err = feed_new(r->broker, config, r->index, &r->tally, &r->feed,
+			       info);
 	}
 	if (!err)
 		err = workers_new(r->broker, config->job.registry_bucket,
@@ -280,6 +281,9 @@ responder_run(const struct responder_options *options)
 	    .signer = options->signer,
 	    .scoreboard = options->scoreboard,
 	    .counters = scoreboard_slot(options->scoreboard, options->slot),
+	    .tally = {.scoreboard = options->scoreboard,
+		      .slot = options->slot,
+		      .spec = options->spec},
 	    .started_ms = options->started_ms,
 	};
 	struct err_info info = {""};

@@ -23,6 +23,7 @@
 #include "fcgi/scoreboard.h"
 #include "fcgi/slots.h"
 #include "fcgi/sweeper.h"
+#include "fcgi/tally.h"
 #include "fcgi/waiters.h"
 #include "lib/broker.h"
 #include "lib/config.h"
@@ -61,6 +62,7 @@ struct responder { /* everything outlives the requests that use it */
 	struct waiters *waiters;
 	struct slots *slots;
 	struct intake *intake;
+	struct tally tally;
 	struct figures figures; /* the main thread's */
 	int64_t started_ms;
 };

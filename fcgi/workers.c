@@ -162,7 +162,8 @@ apply(const struct follower_change *change, void *arg)
 		reset(r);
 		return;
 	}
-	if (strlen(change->key) > SUBJECT_HOST_MAX)
+	if (change->op == FOLLOWER_FILL ||
+	    strlen(change->key) > SUBJECT_HOST_MAX)
 		return;
 	if (change->op != FOLLOWER_PUT) {
 		workers_remove(r, subject_token_host(change->key, host),

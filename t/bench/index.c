@@ -55,7 +55,7 @@ add_event(struct world *w, const char *id, enum job_event what)
 			      .unix_nano = clock_wall_ns()};
 
 	memcpy(event.job_id, id, UUID_SIZE);
-	index_put_event(w->index, &event, 2);
+	index_put_event(w->index, &event, 2, NULL);
 }
 
 /* One of three is submitted, one runs, one is done. */

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import \
     text_string_to_metric_families
 
 from front import Site
-from job_client import HOSTNAME, JOBS, everybody
+from job_client import HOSTNAME, JOBS, everybody, finished, submit
 from scrape import Scrape
 from stack import LIMIT, wait_until
 
@@ -125,6 +125,33 @@ def test_what_waits_is_seen(stack, reader):
     wait_until("nobody waits", lambda: Scrape(reader)("osapi_waiters") == 0)
 
 
+def test_each_job_is_counted_once(stack, reader):
+    """Both processes see every event; the pool counts it once."""
+    writer = stack.client("write")
+    more = Growth(reader)
+    ids = [submit(writer) for _ in range(20)]
+    ids += [submit(writer, "network.dns.get", {"interface_name": "none0"})
+            for _ in range(5)]
+    for job_id in ids:
+        finished(reader, job_id)
+
+    def counted():
+        return more("osapi_jobs_finished_total") == len(ids)
+    wait_until("all are counted", counted)
+    hostname = {"operation": "system.hostname.get"}
+    assert more("osapi_jobs_submitted_total", **hostname) == 20
+    assert more("osapi_jobs_finished_total", status="completed",
+                **hostname) == 20
+    assert more("osapi_jobs_finished_total", status="failed",
+                operation="network.dns.get") == 5
+    assert more("osapi_job_queue_duration_seconds_count", **hostname) == 20
+    assert more("osapi_job_run_duration_seconds_count", outcome="completed",
+                **hostname) == 20
+    assert more("osapi_job_run_duration_seconds_count", outcome="failed") == 5
+    assert more("osapi_jobs_given_up_total") == 0
+    assert more("osapi_nats_publish_duration_seconds_count") >= len(ids)
+
+
 def test_the_parts_are_seen(stack, reader):
     def all_told():
         scrape = Scrape(reader)
@@ -165,6 +192,22 @@ def test_counters_survive_their_process(stack, reader):
         before("osapi_pool_respawns_total") + len(victims)
     assert after("osapi_pool_processes") == 2
     assert after("osapi_waiters") == 0
+
+
+def test_a_new_pool_counts_from_the_beginning(stack, reader):
+    """What is in the store is shown, but was not done by this pool."""
+    jobs = Scrape(reader)("osapi_jobs")
+    assert jobs > 20
+    stack.fcgi.stop()
+    stack.fcgi.start()
+    stack.wait_ready()
+    scrape = Scrape(reader)
+    assert scrape("osapi_jobs") == jobs
+    for name in ("submitted", "finished", "given_up"):
+        assert scrape(f"osapi_jobs_{name}_total") == 0, name
+    finished(reader, submit(stack.client("write")))
+    wait_until("it is counted", lambda: Scrape(reader)(
+        "osapi_jobs_finished_total", status="completed") == 1)
 
 
 def test_a_worker_that_dies_is_told_of(stack, reader):

@@ -79,7 +79,7 @@ changes_apply(struct index *index, const struct change *change)
 		index_put_job(index, &change->job, 300, change->revision);
 		break;
 	case CHANGE_EVENT:
-		index_put_event(index, &change->event, change->revision);
+		index_put_event(index, &change->event, change->revision, NULL);
 		break;
 	case CHANGE_RESPONSE:
 		index_put_response(index, &change->response, 300,
@@ -138,6 +138,6 @@ changes_apply_fact(struct index *index, const char *id, const struct fact *fact,
 		if (kinds[i].kind != fact->kind)
 			continue;
 		event = changes_event(id, kinds[i].event, fact->host, fact->ms);
-		index_put_event(index, &event, revision);
+		index_put_event(index, &event, revision, NULL);
 	}
 }

@@ -197,7 +197,8 @@ new_feed(struct job_store *on, struct index *index)
 	struct err_info info = {.text = ""};
 	struct feed *feed = NULL;
 
-	if (feed_new(on->broker, on->config, index, &feed, &info) != ERR_OK) {
+	if (feed_new(on->broker, on->config, index, NULL, &feed, &info) !=
+	    ERR_OK) {
 		fprintf(stderr, "%s\n", info.text);
 		abort();
 	}
@@ -365,8 +366,8 @@ unreadable_documents_are_refused(void)
 						 .size = strlen(rows[i].value),
 						 .revision = 1};
 
-		OK(rows[i].why,
-		   !feed_apply(index, rows[i].job_bucket, &change, &info));
+		OK(rows[i].why, !feed_apply(index, NULL, rows[i].job_bucket,
+					    &change, &info));
 		HAS_TEXT(rows[i].why, info.text, rows[i].error);
 	}
 	index_counts(index, &counts);

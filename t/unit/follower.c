@@ -90,6 +90,8 @@ static void
 apply(const struct follower_change *change, void *arg)
 {
 	(void)arg;
+	if (change->op == FOLLOWER_FILL)
+		return;
 	pthread_mutex_lock(&witness.mutex);
 	while (witness.blocked)
 		pthread_cond_wait(&witness.changed, &witness.mutex);

@@ -83,7 +83,7 @@ begin(const struct config_override *overrides)
 		check(index_new(NULL, 0, &node->index), &info);
 		index_on_change(node->index, on_change, NULL);
 		check(feed_new(node->on.broker, node->on.config, node->index,
-			       &node->feed, &info),
+			       NULL, &node->feed, &info),
 		      &info);
 	}
 }

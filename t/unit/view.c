@@ -41,7 +41,7 @@ put_event(struct index *index, const struct fact *fact, enum job_event what)
 	else if (fact->text)
 		snprintf(event.message, sizeof(event.message), "%s",
 			 fact->text);
-	index_put_event(index, &event, (uint64_t)fact->ms + 10);
+	index_put_event(index, &event, (uint64_t)fact->ms + 10, NULL);
 }
 
 static void
