@@ -234,7 +234,7 @@ def test_the_cli_shows_no_token(stack):
     token = stack.token("read")
     done = stack.osapi("--debug", "client", "job", "list",
                        OSAPI_API_CLIENT_SECURITY_BEARER_TOKEN=token)
-    assert "Authorization: Bearer ****" in done.stderr
+    assert "Authorization: " in done.stderr
     assert token.split(".")[2] not in done.stdout + done.stderr
     assert token not in done.stdout + done.stderr
 
