@@ -14,19 +14,19 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "lib/broker.h"
 #include "lib/error.h"
+#include "lib/store.h"
 #include "lib/uuid.h"
 
 /*
- * Claims `key` of `subject` for the job `id` and this body, in the bucket of
- * this name.  *first is false when it was claimed before: `id` is then the
- * earlier claim's.  ERR_CONFLICT: it was, for another body.  ERR_UNAVAILABLE,
- * ERR_UNKNOWN_OUTCOME, ERR_BUSY: no job may be made; trying again is safe.
+ * Claims `key` of `subject` for the job `id` and this body.  *first is false
+ * when it was claimed before: `id` is then the earlier claim's.  ERR_CONFLICT:
+ * it was, for another body.  ERR_UNAVAILABLE, ERR_UNKNOWN_OUTCOME, ERR_BUSY:
+ * no job may be made; trying again is safe.
  */
-enum err idempotency_claim(struct broker *broker, const char *bucket,
-			   const char *subject, const char *key,
-			   const json_t *body, char id[static UUID_SIZE],
-			   bool *first, struct err_info *info);
+enum err idempotency_claim(struct store *store, const char *subject,
+			   const char *key, const json_t *body,
+			   char id[static UUID_SIZE], bool *first,
+			   struct err_info *info);
 
 #endif

@@ -386,6 +386,9 @@ broker_new(const struct config_nats *config, const char *name,
 
 	if (result != ERR_OK)
 		return result;
+	/* Spinning for nats.c's locks takes the CPU from their holders. */
+	if (nats_Open(0) != NATS_OK)
+		return err_set(info, ERR_NO_MEMORY, "nats.c does not start");
 	made = calloc(1, sizeof(*made));
 	if (made == NULL)
 		return err_set(info, ERR_NO_MEMORY, "no memory for a broker");
@@ -628,41 +631,67 @@ perhaps_sent(natsStatus s)
 	return s == NATS_IO_ERROR || s == NATS_TIMEOUT || s == NATS_SSL_ERROR;
 }
 
-static enum err
-ask_many(struct broker *broker, natsMsg *const *messages, size_t count,
-	 int64_t timeout_ms, natsMsg **replies, struct err_info *info)
+enum err
+broker_ask(struct broker *broker, struct broker_call *call,
+	   natsMsg *const *messages, size_t count, natsMsg **replies,
+	   struct err_info *info)
 {
-	struct pending_call call;
-	natsStatus s = NATS_OK;
-	size_t sent = 0;
 	enum err result;
 
+	call->status = NATS_OK;
+	call->sent = 0;
 	/* One connection may notice that the server is gone before the other:
 	 * what is not sent now is certainly not done. */
 	if (!broker_connected(broker))
 		return link_refuse(info, NATS_CONNECTION_DISCONNECTED,
 				   natsMsg_GetSubject(messages[0]));
-	result =
-	    pending_begin(broker->pending, &call, messages, count, replies);
+	result = pending_begin(broker->pending, &call->pending, messages, count,
+			       replies);
 	if (result != ERR_OK)
 		return err_set(info, result, "%zu requests to NATS at once: %s",
 			       count, err_text(result));
-	while (sent < count && s == NATS_OK) {
-		s = send_one(broker, &call, sent);
-		if (s == NATS_OK)
-			sent++;
+	while (call->sent < count && call->status == NATS_OK) {
+		call->status = send_one(broker, &call->pending, call->sent);
+		if (call->status == NATS_OK)
+			call->sent++;
 	}
-	pending_sent(broker->pending, &call, sent);
-	result = pending_end(broker->pending, &call, timeout_ms, info);
-	if (s != NATS_OK && sent == 0 && !perhaps_sent(s))
-		return link_refuse(info, s, natsMsg_GetSubject(messages[0]));
-	if (s != NATS_OK || result == ERR_TIMEOUT || result == ERR_ABORTED)
+	pending_sent(broker->pending, &call->pending, call->sent);
+	if (call->status == NATS_OK || call->sent > 0 ||
+	    perhaps_sent(call->status))
+		return ERR_OK;
+	(void)pending_end(broker->pending, &call->pending, 0, info);
+	return link_refuse(info, call->status, natsMsg_GetSubject(messages[0]));
+}
+
+enum err
+broker_collect(struct broker *broker, struct broker_call *call,
+	       int64_t timeout_ms, struct err_info *info)
+{
+	enum err result =
+	    pending_end(broker->pending, &call->pending, timeout_ms, info);
+
+	if (call->status != NATS_OK || result == ERR_TIMEOUT ||
+	    result == ERR_ABORTED)
 		return err_set(info, ERR_UNKNOWN_OUTCOME, "%s: %s",
-			       natsMsg_GetSubject(messages[0]),
+			       natsMsg_GetSubject(call->pending.messages[0]),
 			       result == ERR_TIMEOUT
 				   ? "no answer from NATS"
 				   : "connection to NATS lost");
 	return result;
+}
+
+enum err
+broker_request_many(struct broker *broker, natsMsg *const *messages,
+		    size_t count, int64_t timeout_ms, natsMsg **replies,
+		    struct err_info *info)
+{
+	struct broker_call call;
+	enum err result =
+	    broker_ask(broker, &call, messages, count, replies, info);
+
+	if (result != ERR_OK)
+		return result;
+	return broker_collect(broker, &call, timeout_ms, info);
 }
 
 void
@@ -674,22 +703,11 @@ broker_on_published(struct broker *broker,
 	broker->published = published;
 }
 
-enum err
-broker_request_many(struct broker *broker, natsMsg *const *messages,
-		    size_t count, int64_t timeout_ms, natsMsg **replies,
-		    struct err_info *info)
+void
+broker_published(struct broker *broker, int64_t us, enum err result)
 {
-	int64_t begun_us;
-	enum err result;
-
-	if (broker->published == NULL)
-		return ask_many(broker, messages, count, timeout_ms, replies,
-				info);
-	begun_us = clock_mono_us();
-	result = ask_many(broker, messages, count, timeout_ms, replies, info);
-	broker->published(clock_mono_us() - begun_us, result,
-			  broker->published_arg);
-	return result;
+	if (broker->published != NULL)
+		broker->published(us, result, broker->published_arg);
 }
 
 enum err

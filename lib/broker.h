@@ -28,6 +28,7 @@
 
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/pending.h"
 
 #define BROKER_INBOX_PREFIX "_INBOX_"
 #define BROKER_INBOX_SIZE   64   /* room for a prefix with its NUL */
@@ -92,6 +93,24 @@ enum err broker_request(struct broker *broker, natsMsg *message,
 			int64_t timeout_ms, natsMsg **reply,
 			struct err_info *info);
 
+/* Requests that were sent and whose replies are not collected yet; stays where
+ * it is in memory between the two. */
+struct broker_call {
+	struct pending_call pending;
+	natsStatus status; /* of sending */
+	size_t sent;
+};
+
+/* broker_request_many in two halves: sends and returns.  ERR_OK:
+ * broker_collect is due, and `messages` and `replies` stay until then; else
+ * nothing was sent. */
+enum err broker_ask(struct broker *broker, struct broker_call *call,
+		    natsMsg *const *messages, size_t count, natsMsg **replies,
+		    struct err_info *info);
+/* Waits up to `timeout_ms` from now for what is still missing. */
+enum err broker_collect(struct broker *broker, struct broker_call *call,
+			int64_t timeout_ms, struct err_info *info);
+
 /*
  * Asks `count` (1 to BROKER_MANY_MAX) times in one round trip: publishes all,
  * then collects the replies.  replies[i] belongs to messages[i], NULL where
@@ -126,13 +145,16 @@ char *broker_inbox_prefix(const char *name, char buf[static BROKER_INBOX_SIZE]);
 /* A new unique subject below this program's own inbox prefix; buf is returned. */
 char *broker_inbox(struct broker *broker, char buf[static 128]);
 
-/* Called after each broker_request_many that was sent, with the time until its
- * last reply (or until it was given up) and its result, on the caller's
- * thread: to be measured.  Set once, before traffic. */
+/* Called by broker_published, on the caller's thread: to be measured.  Set
+ * once, before traffic. */
 void broker_on_published(struct broker *broker,
 			 void (*published)(int64_t us, enum err result,
 					   void *arg),
 			 void *arg);
+
+/* Something was published: how long until its acknowledgement was there, or
+ * until it was given up, and the result. */
+void broker_published(struct broker *broker, int64_t us, enum err result);
 
 /* Called after each change of broker_connected, on a nats.c thread. It must only
  * set a flag or write to an eventfd.  Set once, before traffic. */

@@ -1,23 +1,22 @@
 /*
  * lib/jetstream.c: the part of JetStream that osapi speaks, as JSON on the
- * $JS.API subjects: publishing, requests, streams and consumers, reading.
- * jetstream_delivery.c has pulls and the answers to deliveries.
+ * $JS.API subjects: publishing, requests, streams and consumers.
+ * jetstream_read.c reads what is stored, jetstream_delivery.c has pulls and the
+ * answers to deliveries.
  *
  * Every answer of the server goes through one table of its error codes.
  */
 #include "lib/jetstream.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/jetstream_wire.h"
 #include "lib/json.h"
-#include "lib/log.h"
 
-#define JETSTREAM_API "$JS.API."
-#define ENSURE_TRIES  3
+#define ENSURE_TRIES 3
 
 enum { STREAM_NAME_IN_USE = 10058, NO_CONSUMER = 10014, NO_STREAM = 10059 };
 
@@ -50,10 +49,9 @@ server_code(json_int_t server)
 	return ERR_INTERNAL;
 }
 
-/* Reads an answer; one that carries an error becomes its code. */
-static enum err
-read_answer(natsMsg *message, const char *what, json_t **reply,
-	    json_int_t *server, struct err_info *info)
+enum err
+jetstream_answer(natsMsg *message, const char *what, json_t **reply,
+		 json_int_t *server, struct err_info *info)
 {
 	const char *words;
 	const json_t *error;
@@ -88,7 +86,7 @@ read_ack(natsMsg *message, const char *what, struct jetstream_ack *ack,
 {
 	json_auto_t *root = NULL;
 	json_int_t server = 0;
-	enum err result = read_answer(message, what, &root, &server, info);
+	enum err result = jetstream_answer(message, what, &root, &server, info);
 
 	if (result != ERR_OK)
 		return result;
@@ -101,39 +99,67 @@ read_ack(natsMsg *message, const char *what, struct jetstream_ack *ack,
 }
 
 enum err
-jetstream_publish(struct broker *broker, natsMsg *const *messages, size_t count,
-		  int64_t timeout_ms, struct jetstream_ack *acks,
-		  enum err *errors, struct err_info *info)
+jetstream_publish_begin(struct broker *broker, struct jetstream_flight *flight,
+			natsMsg *const *messages, size_t count,
+			struct err_info *info)
 {
-	natsMsg *replies[JETSTREAM_PUBLISH_MAX] = {NULL};
-	struct err_info words = {.text = ""};
-	enum err first = ERR_OK;
-	enum err sent;
-
 	if (count == 0 || count > JETSTREAM_PUBLISH_MAX)
 		return err_set(info, ERR_INVALID, "%zu messages at once",
 			       count);
-	sent = broker_request_many(broker, messages, count, timeout_ms, replies,
-				   info);
-	for (size_t i = 0; i < count; i++) {
+	flight->count = count;
+	flight->messages = messages;
+	flight->begun_us = clock_mono_us();
+	memset(flight->replies, 0, sizeof(flight->replies));
+	return broker_ask(broker, &flight->call, messages, count,
+			  flight->replies, info);
+}
+
+enum err
+jetstream_publish_end(struct broker *broker, struct jetstream_flight *flight,
+		      int64_t timeout_ms, struct jetstream_ack *acks,
+		      enum err *errors, struct err_info *info)
+{
+	struct err_info words = {.text = ""};
+	enum err first = ERR_OK;
+	enum err sent = broker_collect(broker, &flight->call, timeout_ms, info);
+
+	broker_published(broker, clock_mono_us() - flight->begun_us, sent);
+	for (size_t i = 0; i < flight->count; i++) {
 		errors[i] = sent;
-		if (replies[i] == NULL)
+		if (flight->replies[i] == NULL)
 			continue;
-		errors[i] =
-		    read_ack(replies[i], natsMsg_GetSubject(messages[i]),
-			     &acks[i], &words);
+		errors[i] = read_ack(flight->replies[i],
+				     natsMsg_GetSubject(flight->messages[i]),
+				     &acks[i], &words);
 		if (first == ERR_OK && errors[i] != ERR_OK)
 			first = err_set(info, errors[i], "%s", words.text);
-		natsMsg_Destroy(replies[i]);
+		natsMsg_Destroy(flight->replies[i]);
 	}
 	/* What was answered says more than that something was not. */
 	return first != ERR_OK ? first : sent;
 }
 
+enum err
+jetstream_publish(struct broker *broker, natsMsg *const *messages, size_t count,
+		  int64_t timeout_ms, struct jetstream_ack *acks,
+		  enum err *errors, struct err_info *info)
+{
+	struct jetstream_flight flight;
+	enum err result =
+	    jetstream_publish_begin(broker, &flight, messages, count, info);
+
+	if (result == ERR_OK)
+		return jetstream_publish_end(broker, &flight, timeout_ms, acks,
+					     errors, info);
+	for (size_t i = 0; i < count; i++)
+		errors[i] = result;
+	return result;
+}
+
 /* ---- requests ---- */
 
-static enum err
-make_request(const char *what, const json_t *body, natsMsg **message)
+enum err
+jetstream_request(const char *what, const json_t *body, natsMsg **message)
 {
 	char subject[JETSTREAM_SUBJECT_SIZE];
 	size_t size = 0;
@@ -161,14 +187,14 @@ ask(struct broker *broker, const char *what, const json_t *body,
 {
 	natsMsg *message = NULL;
 	natsMsg *answer = NULL;
-	enum err result = make_request(what, body, &message);
+	enum err result = jetstream_request(what, body, &message);
 
 	*server = 0;
 	if (result != ERR_OK)
 		return err_set(info, result, "%s: %s", what, err_text(result));
 	result = broker_request(broker, message, timeout_ms, &answer, info);
 	if (result == ERR_OK)
-		result = read_answer(answer, what, reply, server, info);
+		result = jetstream_answer(answer, what, reply, server, info);
 	natsMsg_Destroy(answer);
 	natsMsg_Destroy(message);
 	return result;
@@ -355,161 +381,4 @@ jetstream_consumer_ensure(struct broker *broker, const char *stream,
 	result = ask(broker, what, body, 5 * JETSTREAM_TIMEOUT_MS, &done,
 		     &server, info);
 	return refused(result, server, "consumer", name, info);
-}
-
-/* ---- reading ---- */
-
-static enum err
-read_direct(struct broker *broker, const char *stream, const char *subject,
-	    natsMsg **message, uint64_t *sequence, struct err_info *info)
-{
-	const char *text = NULL;
-	natsMsg *request = NULL;
-	natsMsg *answer = NULL;
-	uint64_t at = 0;
-	char what[JETSTREAM_SUBJECT_SIZE];
-	enum err result;
-
-	(void)snprintf(what, sizeof(what), "DIRECT.GET.%s.%s", stream, subject);
-	result = make_request(what, NULL, &request);
-	if (result == ERR_OK)
-		result = broker_request(broker, request, JETSTREAM_TIMEOUT_MS,
-					&answer, info);
-	if (result == ERR_OK && jetstream_status(answer) != 0)
-		result =
-		    err_set(info,
-			    jetstream_status(answer) == 404 ? ERR_NOT_FOUND
-							    : ERR_INTERNAL,
-			    "%s: status %d", subject, jetstream_status(answer));
-	if (result == ERR_OK) {
-		(void)natsMsgHeader_Get(answer, "Nats-Sequence", &text);
-		if (jetstream_number(text, &at) != ERR_OK)
-			result = err_set(info, ERR_INTERNAL, "%s: no sequence",
-					 subject);
-	}
-	natsMsg_Destroy(request);
-	if (result != ERR_OK) {
-		natsMsg_Destroy(answer);
-		return result;
-	}
-	*message = answer;
-	if (sequence != NULL)
-		*sequence = at;
-	return ERR_OK;
-}
-
-/* The octets of a base64 text; the caller frees, NUL after *size. */
-static char *
-decode(const char *text, size_t *size)
-{
-	size_t length = strlen(text);
-	char *out = malloc(length + 1);
-	int got;
-
-	if (out == NULL)
-		return NULL;
-	got = length == 0
-		  ? 0
-		  : EVP_DecodeBlock((unsigned char *)out,
-				    (const unsigned char *)text, (int)length);
-	if (got < 0 || length % 4 != 0) {
-		free(out);
-		return NULL;
-	}
-	for (size_t i = length; i > 0 && text[i - 1] == '='; i--)
-		got--;
-	out[got] = '\0';
-	*size = (size_t)got;
-	return out;
-}
-
-/* Adds stored headers, "NATS/1.0\r\nName: value\r\n\r\n", to a message. */
-static enum err
-add_headers(natsMsg *message, char *text)
-{
-	char *line;
-	char *value;
-
-	(void)strsep(&text, "\r\n"); /* the version */
-	while ((line = strsep(&text, "\r\n")) != NULL) {
-		if (line[0] == '\0')
-			continue;
-		value = strchr(line, ':');
-		if (value == NULL)
-			return ERR_INVALID;
-		*value++ = '\0';
-		value += strspn(value, " ");
-		if (natsMsgHeader_Add(message, line, value) != NATS_OK)
-			return ERR_NO_MEMORY;
-	}
-	return ERR_OK;
-}
-
-static enum err
-make_stored(const json_t *stored, const char *subject, natsMsg **message)
-{
-	const char *data64 = json_member_string(stored, "data");
-	const char *headers64 = json_member_string(stored, "hdrs");
-	size_t size = 0;
-	size_t headers_size = 0;
-	char *data = decode(data64 == NULL ? "" : data64, &size);
-	char *headers =
-	    decode(headers64 == NULL ? "" : headers64, &headers_size);
-	natsMsg *made = NULL;
-	enum err result = ERR_INTERNAL;
-
-	if (data == NULL || headers == NULL)
-		goto out;
-	if (natsMsg_Create(&made, subject, NULL, data, (int)size) != NATS_OK)
-		result = ERR_NO_MEMORY;
-	else
-		result = add_headers(made, headers);
-out:
-	free(data);
-	free(headers);
-	if (result == ERR_OK)
-		*message = made;
-	else
-		natsMsg_Destroy(made);
-	return result;
-}
-
-static enum err
-read_leader(struct broker *broker, const char *stream, const char *subject,
-	    natsMsg **message, uint64_t *sequence, struct err_info *info)
-{
-	const json_t *stored;
-	json_auto_t *body = json_pack("{s:s}", "last_by_subj", subject);
-	json_auto_t *reply = NULL;
-	char what[JETSTREAM_SUBJECT_SIZE];
-	enum err result;
-
-	(void)snprintf(what, sizeof(what), "STREAM.MSG.GET.%s", stream);
-	log_debug("NATS read", LOG_S("stream", stream), LOG_S("key", subject));
-	result = jetstream_api(broker, what, body, JETSTREAM_TIMEOUT_MS, &reply,
-			       info);
-	if (result != ERR_OK)
-		return err_prefix(info, result, "%s", subject);
-	stored = json_object_get(reply, "message");
-	result = make_stored(stored, subject, message);
-	if (result != ERR_OK)
-		return err_set(info, result, "%s: unreadable answer of NATS",
-			       subject);
-	if (sequence != NULL)
-		*sequence = (uint64_t)json_member_int(stored, "seq", 0);
-	return ERR_OK;
-}
-
-enum err
-jetstream_last(struct broker *broker, const char *stream, const char *subject,
-	       enum jetstream_read read, natsMsg **message, uint64_t *sequence,
-	       struct err_info *info)
-{
-	if (strlen(stream) + strlen(subject) > JETSTREAM_SUBJECT_SIZE - 64)
-		return err_set(info, ERR_TOO_LARGE,
-			       "%.64s...: subject too long", subject);
-	if (read == JETSTREAM_DIRECT)
-		return read_direct(broker, stream, subject, message, sequence,
-				   info);
-	return read_leader(broker, stream, subject, message, sequence, info);
 }

@@ -39,6 +39,26 @@ enum err jetstream_publish(struct broker *broker, natsMsg *const *messages,
 			   struct jetstream_ack *acks, enum err *errors,
 			   struct err_info *info);
 
+/* jetstream_publish in two halves; the flight stays where it is in memory. */
+struct jetstream_flight {
+	size_t count;
+	natsMsg *const *messages; /* the caller's, until the end */
+	natsMsg *replies[JETSTREAM_PUBLISH_MAX];
+	struct broker_call call;
+	int64_t begun_us; /* monotonic */
+};
+
+/* Publishes and returns.  ERR_OK: jetstream_publish_end is due; else nothing
+ * was sent. */
+enum err jetstream_publish_begin(struct broker *broker,
+				 struct jetstream_flight *flight,
+				 natsMsg *const *messages, size_t count,
+				 struct err_info *info);
+enum err jetstream_publish_end(struct broker *broker,
+			       struct jetstream_flight *flight,
+			       int64_t timeout_ms, struct jetstream_ack *acks,
+			       enum err *errors, struct err_info *info);
+
 /* Asks $JS.API.{what} with a JSON body (NULL: none); the caller owns *reply,
  * which is never an error reply.  The server is silent on requests that it
  * does not know (ERR_TIMEOUT), direct gets of a stream without them too. */
@@ -68,6 +88,21 @@ enum err jetstream_last(struct broker *broker, const char *stream,
 			const char *subject, enum jetstream_read read,
 			natsMsg **message, uint64_t *sequence,
 			struct err_info *info);
+
+/* What one of several reads asks for, and what came of it. */
+struct jetstream_question {
+	const char *stream;
+	const char *subject;
+	natsMsg *message; /* NULL unless `result` is ERR_OK; the caller's */
+	uint64_t sequence;
+	enum err result;
+};
+
+/* Up to JETSTREAM_PUBLISH_MAX times jetstream_last in one round trip; `info`
+ * has words for the first that failed, whose result is returned too. */
+enum err jetstream_last_many(struct broker *broker, enum jetstream_read read,
+			     struct jetstream_question *questions, size_t count,
+			     struct err_info *info);
 
 /*
  * Asks `consumer` for up to `batch` messages to be sent to `reply_subject` (an

@@ -2,7 +2,8 @@
  * lib/store.c: the job store in NATS JetStream: names, jobs, their deletion.
  *
  * store_provision.c makes the streams, store_create.c stores a new job,
- * store_record.c has events, responses and heartbeats.
+ * store_claim.c has what only the first may write, store_record.c events,
+ * responses and heartbeats.
  */
 #include "lib/store.h"
 
@@ -209,45 +210,90 @@ copy(const char *data, size_t size)
 	return text;
 }
 
-enum err
-store_job_read(struct store *store, const char *id, char **text, size_t *size,
-	       char **signature, uint64_t *revision, struct err_info *info)
+/* Takes a job out of its stored message, which it destroys. */
+static enum err
+take_job(natsMsg *message, const char *id, struct store_assignment *out,
+	 struct err_info *info)
 {
-	char key[STORE_KEY_SIZE];
 	const char *signed_by = NULL;
-	natsMsg *message = NULL;
-	uint64_t sequence = 0;
-	char *data = NULL;
-	char *header = NULL;
-	enum err result;
+	enum err result = ERR_OK;
 
-	result = jetstream_last(store->broker, store->queue,
-				store_key(store->queue, key, "jobs.%s", id),
-				store->read, &message, &sequence, info);
-	if (result == ERR_NOT_FOUND)
-		return err_set(info, result, "no job %s", id);
-	if (result != ERR_OK)
-		return result;
 	if (store_is_marker(message)) {
 		natsMsg_Destroy(message);
 		return err_set(info, ERR_GONE, "job %s was deleted", id);
 	}
 	(void)natsMsgHeader_Get(message, STORE_SIGNATURE_HEADER, &signed_by);
-	data = copy(natsMsg_GetData(message),
-		    (size_t)natsMsg_GetDataLength(message));
-	header = strdup(signed_by == NULL ? "" : signed_by);
-	if (data == NULL || header == NULL) {
-		free(data);
-		free(header);
-		natsMsg_Destroy(message);
-		return err_set(info, ERR_NO_MEMORY, "job %s: no memory", id);
+	out->size = (size_t)natsMsg_GetDataLength(message);
+	out->text = copy(natsMsg_GetData(message), out->size);
+	out->signature = strdup(signed_by == NULL ? "" : signed_by);
+	if (out->text == NULL || out->signature == NULL) {
+		free(out->text);
+		free(out->signature);
+		result = err_set(info, ERR_NO_MEMORY, "job %s: no memory", id);
 	}
-	*text = data;
-	*size = (size_t)natsMsg_GetDataLength(message);
-	*signature = header;
-	*revision = sequence;
 	natsMsg_Destroy(message);
+	return result;
+}
+
+enum err
+store_job_read(struct store *store, const char *id, char **text, size_t *size,
+	       char **signature, uint64_t *revision, struct err_info *info)
+{
+	struct store_assignment job = {.text = NULL};
+	char key[STORE_KEY_SIZE];
+	natsMsg *message = NULL;
+	enum err result;
+
+	result = jetstream_last(store->broker, store->queue,
+				store_key(store->queue, key, "jobs.%s", id),
+				store->read, &message, &job.revision, info);
+	if (result == ERR_NOT_FOUND)
+		return err_set(info, result, "no job %s", id);
+	if (result == ERR_OK)
+		result = take_job(message, id, &job, info);
+	if (result != ERR_OK)
+		return result;
+	*text = job.text;
+	*size = job.size;
+	*signature = job.signature;
+	*revision = job.revision;
 	return ERR_OK;
+}
+
+enum err
+store_assignment_read(struct store *store, const char *id, const char *host,
+		      struct store_assignment *assignment,
+		      struct err_info *info)
+{
+	char job_key[STORE_KEY_SIZE];
+	char response_key[STORE_KEY_SIZE];
+	struct jetstream_question questions[] = {
+	    {.stream = store->queue, .subject = job_key},
+	    {.stream = store->responses, .subject = response_key},
+	};
+	struct store_assignment job = {.text = NULL};
+	enum err result;
+
+	(void)store_key(store->queue, job_key, "jobs.%s", id);
+	(void)store_response_key(store, id, host, response_key);
+	(void)jetstream_last_many(store->broker, store->read, questions, 2,
+				  info);
+	job.answered = questions[1].result == ERR_OK;
+	natsMsg_Destroy(questions[1].message);
+	result = questions[0].result;
+	if (result == ERR_NOT_FOUND)
+		return err_set(info, result, "no job %s", id);
+	if (result != ERR_OK)
+		return result;
+	if (!job.answered && questions[1].result != ERR_NOT_FOUND) {
+		natsMsg_Destroy(questions[0].message);
+		return questions[1].result;
+	}
+	job.revision = questions[0].sequence;
+	result = take_job(questions[0].message, id, &job, info);
+	if (result == ERR_OK)
+		*assignment = job;
+	return result;
 }
 
 /* ---- deletion ---- */

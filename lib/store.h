@@ -3,6 +3,7 @@
  *
  *   KV job-queue        jobs.{id}                                the signed job, immutable
  *                       status.{id}.{event}.{host}.{unix_nano}   one event each
+ *                       idem.{name}                              Idempotency-Key -> job
  *   KV job-responses    {id}.{host}                              the host's result
  *   KV worker-registry  {host}                                   heartbeat, TTL 3 heartbeats
  *   stream JOBS         jobs[.live].{kind}.{target}              the job id: a notification
@@ -57,6 +58,7 @@
 #include "lib/broker.h"
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/jetstream.h"
 #include "lib/job.h"
 
 #define STORE_CHANGES_PREFIX   "osapi.changes." /* + bucket + "." + key */
@@ -127,6 +129,22 @@ enum err store_job_read(struct store *store, const char *id, char **text,
 			size_t *size, char **signature, uint64_t *revision,
 			struct err_info *info);
 
+/* What a host reads before it begins a job. */
+struct store_assignment {
+	char *text; /* as store_job_read */
+	size_t size;
+	char *signature;
+	uint64_t revision;
+	bool answered; /* this host has a response */
+};
+
+/* Reads a job, as store_job_read, and whether `host` has answered it, in one
+ * round trip.  On success text and signature are the caller's to free. */
+enum err store_assignment_read(struct store *store, const char *id,
+			       const char *host,
+			       struct store_assignment *assignment,
+			       struct err_info *info);
+
 /* Marks the job as deleted (a marker in its place, which followers see), then
  * removes its events and responses.  ERR_NOT_FOUND: never was or was deleted.
  * Works on a full store. */
@@ -136,6 +154,43 @@ enum err store_job_delete(struct store *store, const char *id,
 /* Appends one event; the same event (same unix_nano) twice is stored once. */
 enum err store_event_append(struct store *store, const struct event *event,
 			    struct err_info *info);
+
+/* Events on their way; stays where it is in memory. */
+#define STORE_FLIGHT_MAX 2
+struct store_flight {
+	struct store *store;
+	size_t count; /* 0: none are */
+	natsMsg *messages[STORE_FLIGHT_MAX];
+	struct jetstream_flight sent;
+};
+
+/* store_event_append of up to STORE_FLIGHT_MAX events, in this order, without
+ * waiting for them.  Where it is ERR_OK store_events_end is due. */
+enum err store_events_begin(struct store *store, const struct event *events,
+			    size_t count, struct store_flight *flight,
+			    struct err_info *info);
+/* Waits for them: ERR_OK, all are stored.  Nothing to do where none are on
+ * their way. */
+enum err store_events_end(struct store_flight *flight, struct err_info *info);
+
+/*
+ * Takes a job that any worker may do for event->hostname, whose `acknowledged`
+ * event this is; it has one key for all workers.  ERR_OK: taken, now or
+ * before; ERR_EXISTS: `holder` was first; ERR_UNKNOWN_OUTCOME: nobody knows.
+ */
+enum err store_job_take(struct store *store, const struct event *event,
+			char holder[static SUBJECT_HOST_MAX + 1],
+			struct err_info *info);
+
+/*
+ * Claims the name of a request for the job `id`, with the digest of what was
+ * asked.  *first is false when it was claimed before: `id` is then the earlier
+ * claim's.  ERR_CONFLICT: it was, with another digest.  ERR_UNAVAILABLE,
+ * ERR_UNKNOWN_OUTCOME, ERR_BUSY: the same call again is safe.
+ */
+enum err store_request_claim(struct store *store, const char *name,
+			     const char *digest, char id[static UUID_SIZE],
+			     bool *first, struct err_info *info);
 
 /*
  * Writes a host's result, then its completed or failed event, in this order

@@ -37,6 +37,10 @@ struct store_header {
 char *store_key(const char *stream, char buf[static STORE_KEY_SIZE],
 		const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* The key of a host's result; returns buf. */
+char *store_response_key(const struct store *store, const char *id,
+			 const char *host, char buf[static STORE_KEY_SIZE]);
+
 /* A new message; the caller destroys it.  NULL: out of memory. */
 natsMsg *store_message(const char *subject, const char *data, size_t size,
 		       const struct store_header *headers);

@@ -11,10 +11,9 @@
 #include "lib/json.h"
 #include "lib/store_layout.h"
 
-/* Writes a key that must have this sequence (0: not exist). */
-static enum err
-put_at(struct store *store, const char *key, const char *text, size_t size,
-       uint64_t previous, struct jetstream_ack *ack, struct err_info *info)
+/* A message to a key that must have this sequence (0: not exist). */
+static natsMsg *
+make_at(const char *key, const char *text, size_t size, uint64_t previous)
 {
 	char expected[24];
 	const struct store_header headers[] = {
@@ -24,18 +23,33 @@ put_at(struct store *store, const char *key, const char *text, size_t size,
 
 	(void)snprintf(expected, sizeof(expected), "%llu",
 		       (unsigned long long)previous);
-	return store_put(store, key, text, size, headers, ack, info);
+	return store_message(key, text, size, headers);
+}
+
+static enum err
+put_at(struct store *store, const char *key, const char *text, size_t size,
+       uint64_t previous, struct jetstream_ack *ack, struct err_info *info)
+{
+	natsMsg *message = make_at(key, text, size, previous);
+	enum err one;
+	enum err result;
+
+	if (message == NULL)
+		return err_set(info, ERR_NO_MEMORY, "%s: no memory", key);
+	result = jetstream_publish(store->broker, &message, 1,
+				   JETSTREAM_TIMEOUT_MS, ack, &one, info);
+	natsMsg_Destroy(message);
+	return result;
 }
 
 /* ---- events ---- */
 
-enum err
-store_event_append(struct store *store, const struct event *event,
-		   struct err_info *info)
+static enum err
+make_event(const struct store *store, const struct event *event,
+	   natsMsg **message, struct err_info *info)
 {
 	char host[SUBJECT_HOST_MAX + 1];
 	char key[STORE_KEY_SIZE];
-	struct jetstream_ack ack;
 	char *text = NULL;
 	size_t size = 0;
 	enum err result = event_encode(event, &text, &size);
@@ -47,9 +61,74 @@ store_event_append(struct store *store, const struct event *event,
 			event->job_id, job_event_text(event->event),
 			subject_host_token(event->hostname, host),
 			(long long)event->unix_nano);
-	result = put_at(store, key, text, size, 0, &ack, info);
+	*message = make_at(key, text, size, 0);
 	free(text);
-	return result == ERR_CONFLICT ? ERR_OK : result;
+	return *message == NULL
+		   ? err_set(info, ERR_NO_MEMORY, "%s: no memory", key)
+		   : ERR_OK;
+}
+
+static void
+end_flight(struct store_flight *flight)
+{
+	for (size_t i = 0; i < flight->count; i++)
+		natsMsg_Destroy(flight->messages[i]);
+	flight->count = 0;
+}
+
+enum err
+store_events_begin(struct store *store, const struct event *events,
+		   size_t count, struct store_flight *flight,
+		   struct err_info *info)
+{
+	enum err result = ERR_OK;
+
+	flight->store = store;
+	flight->count = 0;
+	if (count == 0 || count > STORE_FLIGHT_MAX)
+		return err_set(info, ERR_INVALID, "%zu events at once", count);
+	while (flight->count < count && result == ERR_OK) {
+		result = make_event(store, &events[flight->count],
+				    &flight->messages[flight->count], info);
+		flight->count += result == ERR_OK;
+	}
+	if (result == ERR_OK)
+		result = jetstream_publish_begin(store->broker, &flight->sent,
+						 flight->messages, count, info);
+	if (result != ERR_OK)
+		end_flight(flight);
+	return result;
+}
+
+enum err
+store_events_end(struct store_flight *flight, struct err_info *info)
+{
+	struct jetstream_ack acks[STORE_FLIGHT_MAX];
+	enum err errors[STORE_FLIGHT_MAX];
+	struct err_info words = {.text = ""};
+	enum err result = ERR_OK;
+
+	if (flight->count == 0)
+		return ERR_OK;
+	(void)jetstream_publish_end(flight->store->broker, &flight->sent,
+				    JETSTREAM_TIMEOUT_MS, acks, errors, &words);
+	for (size_t i = 0; i < flight->count && result == ERR_OK; i++)
+		if (errors[i] != ERR_OK && errors[i] != ERR_CONFLICT)
+			result = err_set(info, errors[i], "%s", words.text);
+	end_flight(flight);
+	return result;
+}
+
+enum err
+store_event_append(struct store *store, const struct event *event,
+		   struct err_info *info)
+{
+	struct store_flight flight;
+	enum err result = store_events_begin(store, event, 1, &flight, info);
+
+	if (result != ERR_OK)
+		return result;
+	return store_events_end(&flight, info);
 }
 
 struct stored_event {
@@ -158,9 +237,9 @@ store_events_each(struct store *store, const char *id,
 
 /* ---- responses ---- */
 
-static char *
-response_key(const struct store *store, const char *id, const char *host,
-	     char buf[static STORE_KEY_SIZE])
+char *
+store_response_key(const struct store *store, const char *id, const char *host,
+		   char buf[static STORE_KEY_SIZE])
 {
 	char token[SUBJECT_HOST_MAX + 1];
 
@@ -202,7 +281,8 @@ store_response_write(struct store *store, const struct response *response,
 	if (result != ERR_OK)
 		return err_set(info, result, "result of job %s: %s",
 			       response->job_id, err_text(result));
-	(void)response_key(store, response->job_id, response->hostname, key);
+	(void)store_response_key(store, response->job_id, response->hostname,
+				 key);
 	result = put_at(store, key, text, size, 0, &ack, info);
 	if (result == ERR_CONFLICT)
 		result = compare_stored(store, key, text, size, info);
@@ -220,7 +300,7 @@ store_response_read(struct store *store, const char *id, const char *host,
 	natsMsg *message = NULL;
 	enum err result;
 
-	(void)response_key(store, id, host, key);
+	(void)store_response_key(store, id, host, key);
 	result = jetstream_last(store->broker, store->responses, key,
 				store->read, &message, NULL, info);
 	if (result != ERR_OK)

@@ -8,7 +8,6 @@
 
 #include "lib/log.h"
 #include "lib/schema.h"
-#include "worker/share.h"
 
 #define MISSING_TRIES 3    /* a notification may outrun its job */
 #define AGAIN_MS      1000 /* times the number of deliveries */
@@ -19,9 +18,7 @@ enum step { STEP_NEXT, STEP_SETTLED };
 struct execution {
 	struct worker *worker;
 	struct work *work;
-	char *text; /* of the job as stored */
-	size_t size;
-	char *signature;
+	struct store_assignment stored;
 	struct job job;
 	bool decoded;
 	const struct spec_operation *operation;
@@ -107,48 +104,22 @@ transient(struct execution *e, const char *reason)
 	return settle(e, WORK_NAK, delay_ms);
 }
 
-static void
-tell(struct execution *e, enum job_event kind, const char *message,
-     const char *error, enum err *err, struct err_info *info)
-{
-	struct event event = {.event = kind, .unix_nano = clock_wall_ns()};
-
-	snprintf(event.job_id, sizeof(event.job_id), "%s", e->work->id);
-	snprintf(event.hostname, sizeof(event.hostname), "%s",
-		 e->worker->hostname);
-	snprintf(event.message, sizeof(event.message), "%s", message);
-	snprintf(event.error, sizeof(event.error), "%s", error);
-	*err = store_event_append(e->worker->store, &event, info);
-}
-
-static enum err
-own_response(struct execution *e, struct err_info *info)
-{
-	struct response response = {.data = NULL};
-	enum err err =
-	    store_response_read(e->worker->store, e->work->id,
-				e->worker->hostname, &response, info);
-
-	if (err == ERR_OK)
-		response_release(&response);
-	return err;
-}
-
 /* `genuine`: the stored job is, but this notification of it is not. */
 static enum step
 refuse(struct execution *e, bool genuine, const char *reason)
 {
+	bool ends = !genuine && !e->stored.answered;
+	struct event event =
+	    work_event(e->worker, e->work,
+		       ends ? JOB_EVENT_FAILED : JOB_EVENT_ACKNOWLEDGED);
 	struct err_info info = {""};
-	char text[JOB_ERROR_MAX];
-	enum err err = ERR_OK;
+	enum err err;
 
-	snprintf(text, sizeof(text), "refused: %.900s", reason);
+	snprintf(ends ? event.error : event.message, JOB_ERROR_MAX,
+		 "refused: %.900s", reason);
 	log_warning("job refused", LOG_S("reason", reason),
 		    LOG_S("nats_subject", e->work->subject));
-	if (genuine || own_response(e, NULL) == ERR_OK)
-		tell(e, JOB_EVENT_ACKNOWLEDGED, text, "", &err, &info);
-	else
-		tell(e, JOB_EVENT_FAILED, "", text, &err, &info);
+	err = store_event_append(e->worker->store, &event, &info);
 	if (err != ERR_OK && err != ERR_UNKNOWN_OUTCOME && !last_delivery(e))
 		return again(e, "refusal not told", err, &info);
 	return settle(e, WORK_TERMINATE, 0);
@@ -170,10 +141,9 @@ static enum step
 fetch(struct execution *e)
 {
 	struct err_info info = {""};
-	uint64_t revision;
 	enum err err =
-	    store_job_read(e->worker->store, e->work->id, &e->text, &e->size,
-			   &e->signature, &revision, &info);
+	    store_assignment_read(e->worker->store, e->work->id,
+				  e->worker->hostname, &e->stored, &info);
 
 	if (err == ERR_OK)
 		return STEP_NEXT;
@@ -196,10 +166,10 @@ verify(struct execution *e)
 	char reason[sizeof(info.text) + 32];
 	enum err err;
 
-	if (!e->signature[0])
+	if (!e->stored.signature[0])
 		return refuse(e, false, "the job is not signed");
-	err = truster_verify(e->worker->truster, e->text, e->size, e->signature,
-			     &info);
+	err = truster_verify(e->worker->truster, e->stored.text, e->stored.size,
+			     e->stored.signature, &info);
 	if (err == ERR_OK)
 		return STEP_NEXT;
 	snprintf(reason, sizeof(reason), "signature: %s",
@@ -211,7 +181,8 @@ static enum step
 decode(struct execution *e)
 {
 	struct err_info info = {""};
-	enum err err = job_decode(e->text, e->size, &e->job, &info);
+	enum err err =
+	    job_decode(e->stored.text, e->stored.size, &e->job, &info);
 
 	if (err != ERR_OK)
 		return refuse(e, false, info.text);
@@ -245,13 +216,8 @@ match(struct execution *e)
 static enum step
 answered(struct execution *e)
 {
-	struct err_info info = {""};
-	enum err err = own_response(e, &info);
-
-	if (err == ERR_NOT_FOUND)
+	if (!e->stored.answered)
 		return STEP_NEXT;
-	if (err != ERR_OK)
-		return again(e, "own response not read", err, &info);
 	if (e->work->deliveries == 1)
 		return refuse(e, true,
 			      "replayed, this host has answered it "
@@ -355,28 +321,44 @@ yield_to(struct execution *e, const char *holder)
 	return settle(e, WORK_NAK, back_off_ms(e));
 }
 
+/* Any worker may do it: is it ours?  The others see who has it. */
+static enum step
+take(struct execution *e)
+{
+	struct event event =
+	    work_event(e->worker, e->work, JOB_EVENT_ACKNOWLEDGED);
+	char holder[SUBJECT_HOST_MAX + 1] = "";
+	struct err_info info = {""};
+	enum err err;
+
+	if (e->job.target.kind != TARGET_ANY)
+		return STEP_NEXT;
+	err = store_job_take(e->worker->store, &event, holder, &info);
+	if (err == ERR_EXISTS)
+		return yield_to(e, holder);
+	if (err != ERR_OK)
+		return again(e, "job not taken", err, &info);
+	trail_acknowledged(e->work);
+	return STEP_NEXT;
+}
+
+/* A query does not wait until its events are stored: its result does. */
 static enum step
 announce(struct execution *e)
 {
-	char holder[SUBJECT_HOST_MAX + 1] = "";
+	static const enum job_event kinds[] = {JOB_EVENT_ACKNOWLEDGED,
+					       JOB_EVENT_STARTED};
+	size_t skip = e->job.target.kind == TARGET_ANY; /* told by take() */
 	struct err_info info = {""};
-	enum step step = STEP_NEXT;
-	enum err err = ERR_OK;
+	enum err err =
+	    work_tell(e->worker, e->work, kinds + skip, 2 - skip, &info);
 
-	if (e->job.target.kind == TARGET_ANY)
-		err = share_take(e->worker, e->work->id, holder, &info);
-	else
-		tell(e, JOB_EVENT_ACKNOWLEDGED, "", "", &err, &info);
-	if (err == ERR_EXISTS)
-		step = yield_to(e, holder);
-	else if (err != ERR_OK && err != ERR_UNKNOWN_OUTCOME)
-		step = again(e, "event not stored", err, &info);
-	if (step != STEP_NEXT)
-		return step;
-	trail_acknowledged(e->work);
-	tell(e, JOB_EVENT_STARTED, "", "", &err, &info);
+	if (err == ERR_OK && e->modify)
+		err = work_told(e->worker, e->work, &info);
 	if (err != ERR_OK && err != ERR_UNKNOWN_OUTCOME)
 		return again(e, "event not stored", err, &info);
+	if (!skip)
+		trail_acknowledged(e->work);
 	trail_started(e->work);
 	return STEP_NEXT;
 }
@@ -464,8 +446,8 @@ perform(struct execution *e)
 /* In this order: the checks that need only the job come before those that ask
  * the store, and what writes comes last. */
 static enum step (*const steps[])(struct execution *) = {
-    parse,      fetch,   verify,     decode,   match, answered,
-    remembered, in_time, understand, announce, claim, perform,
+    parse,   fetch,      verify, decode,   match, answered, remembered,
+    in_time, understand, take,   announce, claim, perform,
 };
 
 void
@@ -485,8 +467,8 @@ execution_run(struct worker *worker, struct work *work)
 		trail_result(work);
 	context->job_id[0] = '\0';
 	context->trace_id[0] = '\0';
-	free(e.text);
-	free(e.signature);
+	free(e.stored.text);
+	free(e.stored.signature);
 	if (e.decoded)
 		job_release(&e.job);
 }

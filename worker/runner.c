@@ -8,40 +8,36 @@
  */
 #include "worker/runner.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "lib/jetstream.h"
 #include "lib/log.h"
 #include "worker/execution.h"
+#include "worker/lanes.h"
 #include "worker/outbox.h"
 
-#define LANES        2
 #define HAND_BACK_MS 1000 /* of a work that a stopping worker returns */
-
-struct queue {
-	struct work *first;
-	struct work **last;
-	int count;
-};
+#define BATCH_NICE   10   /* of the threads of the batch lane */
 
 struct runner {
 	struct worker *worker;
 	int slots;
-	int batch_slots;  /* the others are for the live lane */
 	int64_t alive_ms; /* between two in-progress answers */
 	pthread_t *threads;
 	int thread_count;
 	pthread_t keeper;
 	bool keeper_runs;
-	pthread_mutex_t lock; /* all below */
-	pthread_cond_t wake;  /* runners: a work, or stopping */
+	pthread_mutex_t lock;       /* all below */
+	pthread_cond_t wake[LANES]; /* its threads: a work, or stopping */
 	pthread_cond_t done; /* whoever waits for threads or the keeper's end */
-	struct queue waiting[LANES];
-	int running[LANES];
+	struct lanes lanes;
 	struct work *held;
 	int threads_live; /* that would end when told */
 	int left_behind;
@@ -50,29 +46,6 @@ struct runner {
 };
 
 /* ---- what is held (with the lock) ---- */
-
-static void
-push(struct queue *queue, struct work *work)
-{
-	work->next = NULL;
-	*queue->last = work;
-	queue->last = &work->next;
-	queue->count++;
-}
-
-static struct work *
-pop(struct queue *queue)
-{
-	struct work *work = queue->first;
-
-	if (!work)
-		return NULL;
-	queue->first = work->next;
-	if (!queue->first)
-		queue->last = &queue->first;
-	queue->count--;
-	return work;
-}
 
 static struct work *
 find_held(const struct runner *runner, const char *id)
@@ -104,35 +77,6 @@ release(struct runner *runner, const struct work *work)
 		}
 }
 
-static int
-free_slots(const struct runner *runner, enum job_lane lane)
-{
-	int running = runner->running[JOB_LIVE] + runner->running[JOB_BATCH];
-	int batch_room = runner->batch_slots - runner->running[JOB_BATCH];
-	int batch_next = runner->waiting[JOB_BATCH].count;
-	int room;
-
-	if (batch_next > batch_room)
-		batch_next = batch_room;
-	room = runner->slots - running - runner->waiting[JOB_LIVE].count -
-	       batch_next;
-	if (lane == JOB_BATCH) {
-		batch_room -= runner->waiting[JOB_BATCH].count;
-		room = batch_room < room ? batch_room : room;
-	}
-	return room > 0 ? room : 0;
-}
-
-static struct work *
-next_work(struct runner *runner)
-{
-	struct work *work = pop(&runner->waiting[JOB_LIVE]);
-
-	if (!work && runner->running[JOB_BATCH] < runner->batch_slots)
-		work = pop(&runner->waiting[JOB_BATCH]);
-	return work;
-}
-
 /* ---- what comes in ---- */
 
 /* Each return costs one of the job's deliveries: two are left for it. */
@@ -147,16 +91,17 @@ may_return(const struct runner *runner, const struct work *work)
 static bool
 take_in(struct runner *runner, struct work *work)
 {
-	int waiting =
-	    runner->waiting[JOB_LIVE].count + runner->waiting[JOB_BATCH].count;
+	struct lanes *lanes = &runner->lanes;
+	int64_t now_ms = clock_mono_ms();
 
-	if (runner->draining || waiting >= RUNNER_WAITING_MAX * runner->slots ||
+	if (runner->draining ||
+	    lanes_waiting(lanes) >= RUNNER_WAITING_MAX * runner->slots ||
 	    (work->shared && may_return(runner, work) &&
-	     !free_slots(runner, work->lane)))
+	     !lanes_room(lanes, work->lane, now_ms)))
 		return false;
 	hold(runner, work);
-	push(&runner->waiting[work->lane], work);
-	pthread_cond_signal(&runner->wake);
+	lanes_add(lanes, work, now_ms);
+	pthread_cond_signal(&runner->wake[work->lane]);
 	return true;
 }
 
@@ -212,7 +157,7 @@ runner_free_slots(struct runner *runner, enum job_lane lane)
 
 	pthread_mutex_lock(&runner->lock);
 	if (!runner->draining && undelivered < runner->slots)
-		room = free_slots(runner, lane);
+		room = lanes_room(&runner->lanes, lane, clock_mono_ms());
 	pthread_mutex_unlock(&runner->lock);
 	return room;
 }
@@ -272,33 +217,58 @@ run(struct runner *runner, struct work *work)
 	return true;
 }
 
-static void *
-runner_main(void *arg)
+/* Waits for a work of this lane, with the lock; NULL: stopping. */
+static struct work *
+next_work(struct runner *runner, enum job_lane lane)
 {
-	struct runner *runner = arg;
 	struct work *work = NULL;
+	int64_t due_ms;
+
+	while (!runner->stopping &&
+	       !(work = lanes_begin(&runner->lanes, lane, clock_mono_ms(),
+				    &due_ms))) {
+		struct timespec due = clock_mono_deadline(due_ms);
+
+		if (due_ms < 0)
+			pthread_cond_wait(&runner->wake[lane], &runner->lock);
+		else
+			pthread_cond_timedwait(&runner->wake[lane],
+					       &runner->lock, &due);
+	}
+	return work;
+}
+
+/* A slot is free; with the lock. */
+static void
+pass_on(struct runner *runner)
+{
+	if (runner->lanes.lane[JOB_LIVE].waiting)
+		pthread_cond_signal(&runner->wake[JOB_LIVE]);
+	else if (runner->lanes.lane[JOB_BATCH].waiting)
+		pthread_cond_signal(&runner->wake[JOB_BATCH]);
+}
+
+/* Runs the works of one lane until it is told to stop, or was left behind. */
+static void
+serve(struct runner *runner, enum job_lane lane)
+{
+	struct work *work;
 	bool mine = true;
 
 	pthread_mutex_lock(&runner->lock);
-	while (mine) {
-		enum job_lane lane;
-
-		while (!runner->stopping && !(work = next_work(runner)))
-			pthread_cond_wait(&runner->wake, &runner->lock);
-		if (runner->stopping)
-			break;
-		lane = work->lane;
-		runner->running[lane]++;
+	while (mine && (work = next_work(runner, lane))) {
 		atomic_fetch_add(&runner->worker->running, 1);
 		pthread_mutex_unlock(&runner->lock);
+		/* Where live works are near, no more than one was asked for. */
+		if (lane == JOB_BATCH)
+			eventfd_write(runner->worker->pull_fd, 1);
 		mine = run(runner, work);
 		pthread_mutex_lock(&runner->lock);
 		if (!mine)
 			break;
-		runner->running[lane]--;
+		lanes_end(&runner->lanes, lane, clock_mono_ms());
 		atomic_fetch_sub(&runner->worker->running, 1);
-		/* A batch slot may be free for one that waits. */
-		pthread_cond_signal(&runner->wake);
+		pass_on(runner);
 		pthread_mutex_unlock(&runner->lock);
 		eventfd_write(runner->worker->pull_fd, 1);
 		worker_wake(runner->worker);
@@ -310,8 +280,30 @@ runner_main(void *arg)
 		runner->left_behind--;
 	pthread_cond_broadcast(&runner->done);
 	pthread_mutex_unlock(&runner->lock);
+}
+
+static void *
+live_main(void *arg)
+{
+	serve(arg, JOB_LIVE);
 	return NULL;
 }
+
+/* Nobody waits for these: whoever else wants the CPU goes first. */
+static void *
+batch_main(void *arg)
+{
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), BATCH_NICE))
+		log_debug("batch jobs run at normal priority",
+			  LOG_S("error", strerror(errno)));
+	serve(arg, JOB_BATCH);
+	return NULL;
+}
+
+static void *(*const mains[LANES])(void *) = {
+    [JOB_LIVE] = live_main,
+    [JOB_BATCH] = batch_main,
+};
 
 /* ---- the keeper: in-progress answers, and providers that hang ---- */
 
@@ -373,6 +365,8 @@ substitute(struct runner *runner, struct work *stuck)
 	memcpy(work->replies, stuck->replies, sizeof(work->replies));
 	work->reply_count = stuck->reply_count;
 	work->claimed = stuck->claimed;
+	work->early_count = stuck->early_count;
+	memcpy(work->early, stuck->early, sizeof(work->early));
 	work->check_job = true;
 	work->lane = stuck->lane;
 	trail_begin(&work->trail);
@@ -418,9 +412,9 @@ leave_behind(struct runner *runner)
 		return NULL;
 	runner->left_behind++;
 	runner->threads_live--;
-	runner->running[lane]--;
+	lanes_end(&runner->lanes, lane, clock_mono_ms());
 	atomic_fetch_sub(&runner->worker->running, 1);
-	if (pthread_create(&thread, NULL, runner_main, runner) == 0) {
+	if (pthread_create(&thread, NULL, mains[lane], runner) == 0) {
 		pthread_detach(thread);
 		runner->threads_live++;
 	}
@@ -489,49 +483,57 @@ prepare(struct worker *worker)
 {
 	struct runner *runner = calloc(1, sizeof(*runner));
 	pthread_condattr_t monotonic;
-	int lane;
+	size_t lane;
 
 	if (!runner)
 		return NULL;
 	runner->worker = worker;
 	runner->slots = (int)worker->config->job.worker.max_jobs;
-	runner->threads = calloc((size_t)runner->slots, sizeof(pthread_t));
+	lanes_init(&runner->lanes, runner->slots);
+	runner->threads =
+	    calloc((size_t)runner->slots + (size_t)runner->lanes.batch_slots,
+		   sizeof(pthread_t));
 	if (!runner->threads) {
 		free(runner);
 		return NULL;
 	}
-	runner->batch_slots = runner->slots;
-	if (runner->slots > 1)
-		runner->batch_slots -=
-		    (runner->slots + RUNNER_LIVE_SHARE - 1) / RUNNER_LIVE_SHARE;
 	runner->alive_ms = alive_ms(worker->config);
 	pthread_mutex_init(&runner->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&runner->wake, &monotonic);
+	for (lane = 0; lane < LANES; lane++)
+		pthread_cond_init(&runner->wake[lane], &monotonic);
 	pthread_cond_init(&runner->done, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	for (lane = 0; lane < LANES; lane++)
-		runner->waiting[lane].last = &runner->waiting[lane].first;
 	return runner;
+}
+
+static bool
+start_threads(struct runner *runner, enum job_lane lane, int count)
+{
+	bool started = true;
+
+	while (started && count--) {
+		pthread_mutex_lock(&runner->lock);
+		started = pthread_create(&runner->threads[runner->thread_count],
+					 NULL, mains[lane], runner) == 0;
+		runner->thread_count += started;
+		runner->threads_live += started;
+		pthread_mutex_unlock(&runner->lock);
+	}
+	return started;
 }
 
 enum err
 runner_new(struct worker *worker, struct runner **runner, struct err_info *info)
 {
 	struct runner *r = prepare(worker);
-	bool started = true;
+	bool started;
 
 	if (!r)
 		return err_set(info, ERR_NO_MEMORY, "out of memory");
-	while (started && r->thread_count < r->slots) {
-		pthread_mutex_lock(&r->lock);
-		started = pthread_create(&r->threads[r->thread_count], NULL,
-					 runner_main, r) == 0;
-		r->thread_count += started;
-		r->threads_live += started;
-		pthread_mutex_unlock(&r->lock);
-	}
+	started = start_threads(r, JOB_LIVE, r->slots) &&
+		  start_threads(r, JOB_BATCH, r->lanes.batch_slots);
 	r->keeper_runs =
 	    started && pthread_create(&r->keeper, NULL, keeper_main, r) == 0;
 	if (r->keeper_runs) {
@@ -552,8 +554,7 @@ runner_drain(struct runner *runner)
 
 	pthread_mutex_lock(&runner->lock);
 	runner->draining = true;
-	while ((work = next_work(runner)) ||
-	       (work = pop(&runner->waiting[JOB_BATCH]))) {
+	while ((work = lanes_take_back(&runner->lanes))) {
 		work->end = WORK_NAK;
 		work->delay_ms = work->shared ? 0 : HAND_BACK_MS;
 		pthread_mutex_unlock(&runner->lock);
@@ -570,7 +571,7 @@ runner_idle(struct runner *runner)
 	bool idle;
 
 	pthread_mutex_lock(&runner->lock);
-	idle = !runner->running[JOB_LIVE] && !runner->running[JOB_BATCH];
+	idle = lanes_running(&runner->lanes) == 0;
 	pthread_mutex_unlock(&runner->lock);
 	return idle;
 }
@@ -587,7 +588,8 @@ runner_stop(struct runner *runner, int64_t wait_ms)
 	runner->stopping = true;
 	for (work = runner->held; work; work = work->held_next)
 		__atomic_store_n(&work->cancelled, true, __ATOMIC_RELAXED);
-	pthread_cond_broadcast(&runner->wake);
+	for (i = 0; i < LANES; i++)
+		pthread_cond_broadcast(&runner->wake[i]);
 	pthread_cond_broadcast(&runner->done);
 	while ((runner->threads_live || runner->left_behind) &&
 	       pthread_cond_timedwait(&runner->done, &runner->lock, &until) ==
@@ -606,10 +608,13 @@ runner_stop(struct runner *runner, int64_t wait_ms)
 void
 runner_free(struct runner *runner)
 {
+	int i;
+
 	if (!runner)
 		return;
 	pthread_mutex_destroy(&runner->lock);
-	pthread_cond_destroy(&runner->wake);
+	for (i = 0; i < LANES; i++)
+		pthread_cond_destroy(&runner->wake[i]);
 	pthread_cond_destroy(&runner->done);
 	free(runner->threads);
 	free(runner);

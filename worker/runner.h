@@ -1,9 +1,10 @@
 /*
  * worker/runner.h: the threads that run jobs, and the jobs that wait for one.
  *
- * max_jobs threads; RUNNER_LIVE_SHARE of them take jobs of the live lane only,
- * so that a backlog of submitted jobs never stands before one whose client
- * waits.  Every work that is held (waiting, running, its result not delivered)
+ * max_jobs of them run at the same time.  Each lane has threads of its own, and
+ * worker/lanes.h says which work begins: a backlog of submitted jobs never
+ * stands before one whose client waits, and its threads come last where both
+ * want the CPU.  Every work that is held (waiting, running, its result not delivered)
  * is kept alive with in-progress answers, and a redelivery of it is attached
  * to it.  A provider that does not come back soon after its deadline is left
  * behind: its job fails, another thread takes its place.
@@ -19,8 +20,7 @@
 #include "worker/work.h"
 #include "worker/worker.h"
 
-#define RUNNER_LIVE_SHARE     4  /* one slot in so many, at least one of two */
-#define RUNNER_WAITING_MAX    64 /* works a thread that may wait */
+#define RUNNER_WAITING_MAX    64   /* works a thread that may wait */
 #define RUNNER_LEFT_BEHIND_MS 5000 /* after the deadline */
 
 struct runner;

@@ -31,7 +31,7 @@ void trail_begin(struct trail *trail);
 /* It is about this job; lines of this thread carry its trace from now on. */
 void trail_job(struct trail *trail, const struct job *job);
 
-/* A step was taken (and stored). */
+/* A step was taken; its event is stored or, of a query, on its way. */
 void trail_acknowledged(struct work *work);
 void trail_started(struct work *work);
 

@@ -58,6 +58,7 @@ work_free(struct work *work)
 
 	if (!work)
 		return;
+	store_events_end(&work->flight, NULL);
 	for (i = 0; i < work->reply_count; i++)
 		free(work->replies[i]);
 	response_release(&work->response);
@@ -78,6 +79,57 @@ work_attach(struct work *work, const natsMsg *message)
 	work->replies[work->reply_count++] = copy;
 	return true;
 }
+
+/* ---- what is said of it ---- */
+
+struct event
+work_event(const struct worker *worker, const struct work *work,
+	   enum job_event kind)
+{
+	struct event event = {.event = kind, .unix_nano = clock_wall_ns()};
+
+	snprintf(event.job_id, sizeof(event.job_id), "%s", work->id);
+	snprintf(event.hostname, sizeof(event.hostname), "%s",
+		 worker->hostname);
+	return event;
+}
+
+enum err
+work_tell(struct worker *worker, struct work *work, const enum job_event *kinds,
+	  size_t count, struct err_info *info)
+{
+	enum err err;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		work->early[i] = work_event(worker, work, kinds[i]);
+	err = store_events_begin(worker->store, work->early, count,
+				 &work->flight, info);
+	work->early_count = err == ERR_OK ? count : 0;
+	return err;
+}
+
+enum err
+work_told(struct worker *worker, struct work *work, struct err_info *info)
+{
+	enum err err = ERR_NOT_FOUND;
+
+	if (work->flight.count)
+		err = store_events_end(&work->flight, info);
+	if (err == ERR_OK)
+		work->early_count = 0;
+	while (work->early_count) {
+		const struct event *last = &work->early[work->early_count - 1];
+
+		err = store_event_append(worker->store, last, info);
+		if (err != ERR_OK)
+			return err;
+		work->early_count--;
+	}
+	return ERR_OK;
+}
+
+/* ---- its result ---- */
 
 void
 work_result(struct work *work, const char *hostname, const char *error,
@@ -188,6 +240,8 @@ work_deliver(struct worker *worker, struct work *work, struct err_info *info)
 			 LOG_S("job_id", work->id));
 	else
 		err = write_result(worker, work, info);
+	if (err == ERR_OK)
+		err = work_told(worker, work, info);
 	if (err != ERR_OK &&
 	    now_ms - work->tried_ms < worker->config->job.kv.ttl_ms)
 		return err;

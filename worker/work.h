@@ -15,6 +15,7 @@
 
 #include "lib/error.h"
 #include "lib/job.h"
+#include "lib/store.h"
 #include "lib/subject.h"
 #include "worker/trail.h"
 
@@ -42,6 +43,10 @@ struct work {
 	int64_t deadline_ms; /* monotonic, of the provider; 0: none runs */
 	volatile bool cancelled;
 	bool abandoned; /* its thread was left behind */
+	/* What was said of it before its result, and is not known to be stored: */
+	size_t early_count;
+	struct event early[STORE_FLIGHT_MAX];
+	struct store_flight flight; /* they are on their way */
 	/* What came of it: */
 	enum work_end end;
 	int64_t delay_ms; /* of WORK_NAK */
@@ -72,6 +77,19 @@ bool work_attach(struct work *work, const natsMsg *message);
 /* Sets a result: failed with `error`, or completed with `data` (taken over). */
 void work_result(struct work *work, const char *hostname, const char *error,
 		 json_t *data);
+
+/* Says what happens to it, without waiting: work_told does.  ERR_OK: said. */
+enum err work_tell(struct worker *worker, struct work *work,
+		   const enum job_event *kinds, size_t count,
+		   struct err_info *info);
+
+/* Waits until all that was said is stored, and says it again where it is not. */
+enum err work_told(struct worker *worker, struct work *work,
+		   struct err_info *info);
+
+/* An event of this job and host, of now. */
+struct event work_event(const struct worker *worker, const struct work *work,
+			enum job_event kind);
 
 /*
  * Brings the result to the journal, if claimed, and to the store.  ERR_OK: it

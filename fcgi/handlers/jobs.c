@@ -162,9 +162,8 @@ create_once(struct request *r, struct create *create, const char *key,
 	if (err)
 		return err;
 	uuid_make(id);
-	err = idempotency_claim(
-	    responder->broker, responder->config->job.kv_bucket,
-	    r->token.subject, key, r->body, id, &first, info);
+	err = idempotency_claim(responder->store, r->token.subject, key,
+				r->body, id, &first, info);
 	if (!err && !first) {
 		err = reply_earlier(r, id, info);
 		if (err != ERR_NOT_FOUND)
