@@ -169,16 +169,14 @@ store_message(const char *subject, const char *data, size_t size,
 }
 
 enum err
-store_put(struct store *store, const char *subject, const char *data,
-	  size_t size, const struct store_header *headers,
-	  struct jetstream_ack *ack, struct err_info *info)
+store_put(struct store *store, natsMsg *message, struct jetstream_ack *ack,
+	  struct err_info *info)
 {
-	natsMsg *message = store_message(subject, data, size, headers);
 	enum err one;
 	enum err result;
 
 	if (message == NULL)
-		return err_set(info, ERR_NO_MEMORY, "%s: no memory", subject);
+		return err_set(info, ERR_NO_MEMORY, "no memory for a message");
 	result = jetstream_publish(store->broker, &message, 1,
 				   JETSTREAM_TIMEOUT_MS, ack, &one, info);
 	natsMsg_Destroy(message);
@@ -327,7 +325,7 @@ put_marker(struct store *store, const char *key, const char *sequence,
 	};
 	struct jetstream_ack ack;
 
-	return store_put(store, key, "", 0, headers, &ack, info);
+	return store_put(store, store_message(key, "", 0, headers), &ack, info);
 }
 
 enum err

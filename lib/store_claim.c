@@ -26,7 +26,8 @@ claim(struct store *store, const char *key, const char *text, size_t size,
 	    {NULL, NULL},
 	};
 	struct jetstream_ack ack;
-	enum err result = store_put(store, key, text, size, new, &ack, info);
+	enum err result =
+	    store_put(store, store_message(key, text, size, new), &ack, info);
 	enum err read;
 
 	if (result != ERR_CONFLICT && result != ERR_UNKNOWN_OUTCOME)

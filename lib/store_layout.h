@@ -45,9 +45,9 @@ char *store_response_key(const struct store *store, const char *id,
 natsMsg *store_message(const char *subject, const char *data, size_t size,
 		       const struct store_header *headers);
 
-/* Publishes one such message and waits for its acknowledgement. */
-enum err store_put(struct store *store, const char *subject, const char *data,
-		   size_t size, const struct store_header *headers,
+/* Publishes such a message, which it destroys (NULL: ERR_NO_MEMORY), and waits
+ * for its acknowledgement. */
+enum err store_put(struct store *store, natsMsg *message,
 		   struct jetstream_ack *ack, struct err_info *info);
 
 /* Whether a stored message marks a deletion (ADR-8). */

@@ -26,22 +26,6 @@ make_at(const char *key, const char *text, size_t size, uint64_t previous)
 	return store_message(key, text, size, headers);
 }
 
-static enum err
-put_at(struct store *store, const char *key, const char *text, size_t size,
-       uint64_t previous, struct jetstream_ack *ack, struct err_info *info)
-{
-	natsMsg *message = make_at(key, text, size, previous);
-	enum err one;
-	enum err result;
-
-	if (message == NULL)
-		return err_set(info, ERR_NO_MEMORY, "%s: no memory", key);
-	result = jetstream_publish(store->broker, &message, 1,
-				   JETSTREAM_TIMEOUT_MS, ack, &one, info);
-	natsMsg_Destroy(message);
-	return result;
-}
-
 /* ---- events ---- */
 
 static enum err
@@ -283,7 +267,7 @@ store_response_write(struct store *store, const struct response *response,
 			       response->job_id, err_text(result));
 	(void)store_response_key(store, response->job_id, response->hostname,
 				 key);
-	result = put_at(store, key, text, size, 0, &ack, info);
+	result = store_put(store, make_at(key, text, size, 0), &ack, info);
 	if (result == ERR_CONFLICT)
 		result = compare_stored(store, key, text, size, info);
 	free(text);
@@ -364,12 +348,14 @@ store_heartbeat_write(struct store *store, const struct heartbeat *heartbeat,
 	if (result != ERR_OK)
 		return err_set(info, result, "heartbeat: %s", err_text(result));
 	(void)heartbeat_key(store, heartbeat->hostname, key);
-	result = put_at(store, key, text, size, previous, &ack, info);
+	result =
+	    store_put(store, make_at(key, text, size, previous), &ack, info);
 	if (result == ERR_CONFLICT && previous == 0) {
 		result = find_marker(store, key, &previous, info);
 		if (result == ERR_OK)
-			result = put_at(store, key, text, size, previous, &ack,
-					info);
+			result =
+			    store_put(store, make_at(key, text, size, previous),
+				      &ack, info);
 	}
 	free(text);
 	if (result == ERR_OK)
@@ -416,6 +402,6 @@ store_heartbeat_delete(struct store *store, const char *host,
 	char key[STORE_KEY_SIZE];
 	struct jetstream_ack ack;
 
-	return store_put(store, heartbeat_key(store, host, key), "", 0, headers,
-			 &ack, info);
+	(void)heartbeat_key(store, host, key);
+	return store_put(store, store_message(key, "", 0, headers), &ack, info);
 }
