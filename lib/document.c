@@ -14,6 +14,7 @@
 #include "lib/job.h"
 #include "lib/json.h"
 #include "lib/subject.h"
+#include "lib/utf8.h"
 #include "lib/uuid.h"
 
 #define TIME_MAX_NS (INT64_C(7289654400) * CLOCK_NS_PER_S) /* year 2201 */
@@ -77,40 +78,6 @@ check_text(const struct document_field *f, const char *text,
 
 /* ---- text ---- */
 
-/* The well-formed sequences (Unicode 15, table 3-7): first octet, size, bounds
- * of the second octet; the others are 80 to bf. */
-static const struct sequence {
-	unsigned char first, last, size, low, high;
-} sequences[] = {
-    {0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf},
-    {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
-    {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
-    {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf},
-    {0xf4, 0xf4, 4, 0x80, 0x8f},
-};
-
-static bool
-follows(const struct sequence *s, const unsigned char *at)
-{
-	if (s->size > 1 && (at[1] < s->low || at[1] > s->high))
-		return false;
-	for (size_t i = 2; i < s->size; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return false;
-	return true;
-}
-
-/* Octets of the UTF-8 character at `at`, which a NUL ends; 0: none. */
-static size_t
-utf8_size(const unsigned char *at)
-{
-	for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++)
-		if (*at >= sequences[i].first && *at <= sequences[i].last)
-			return follows(&sequences[i], at) ? sequences[i].size
-							  : 0;
-	return 0;
-}
-
 /* The text with "?" for each octet that is not part of a character. */
 static json_t *
 repaired(const char *text, size_t size)
@@ -124,7 +91,7 @@ repaired(const char *text, size_t size)
 	memcpy(copy, text, size);
 	copy[size] = '\0';
 	while (i < size) {
-		size_t n = utf8_size((const unsigned char *)copy + i);
+		size_t n = utf8_length(copy + i);
 
 		if (n == 0)
 			copy[i] = '?';

@@ -8,6 +8,7 @@
 #include "lib/log.h"
 
 #include "lib/clock.h"
+#include "lib/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -107,37 +108,6 @@ add_text(struct line *line, const char *text)
 	return add(line, text, strlen(text));
 }
 
-/* The length of the valid UTF-8 sequence at `s` (RFC 3629), 0 for none. */
-static size_t
-utf8_length(const unsigned char *s)
-{
-	static const struct {
-		unsigned char first_min, first_max, second_min, second_max;
-		size_t length;
-	} forms[] = {
-	    {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2},
-	    {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-	    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-	    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
-	    {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	size_t i;
-	size_t k;
-
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (s[0] < forms[i].first_min || s[0] > forms[i].first_max)
-			continue;
-		if (forms[i].length > 1 &&
-		    (s[1] < forms[i].second_min || s[1] > forms[i].second_max))
-			return 0;
-		for (k = 2; k < forms[i].length; k++)
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].length;
-	}
-	return 0;
-}
-
 /* Characters that end a line for some readers (U+2028, U+2029) or let text
  * be shown in another order than it has (U+202A..U+202E, U+2066..U+2069). */
 static bool
@@ -178,24 +148,54 @@ escape(const unsigned char *s, size_t length, bool json, char buf[static 8])
 	return buf;
 }
 
+/* How many octets from here on are ASCII that needs no escape. */
+static size_t
+as_it_is(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
+/* Adds as many of these octets as fit. */
+static void
+add_part(struct line *line, const char *text, size_t size)
+{
+	size_t room = sizeof(line->text) - TAIL - line->used;
+
+	if (!line->cut && size > room) {
+		add(line, text, room);
+		line->cut = true;
+		return;
+	}
+	add(line, text, size);
+}
+
 /* Adds text from outside, escaped, as far as it fits. */
 static void
 add_escaped(struct line *line, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
 	const char *instead;
 	char buf[8];
 	size_t length;
 
-	while (*s && !line->cut) {
-		length = utf8_length(s);
-		instead = escape(s, length, line->json, buf);
+	while (*text && !line->cut) {
+		length = as_it_is(text);
+		if (length) { /* most of it, at once */
+			add_part(line, text, length);
+			text += length;
+			continue;
+		}
+		length = utf8_length(text);
+		instead = escape((const unsigned char *)text, length,
+				 line->json, buf);
 		if (instead)
 			add_text(line, instead);
 		else
-			add(line, text + (s - (const unsigned char *)text),
-			    length);
-		s += length ? length : 1;
+			add(line, text, length);
+		text += length ? length : 1;
 	}
 }
 

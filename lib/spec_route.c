@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/utf8.h"
+
 bool
 spec_route_parse(const char *template, struct spec_route *route)
 {
@@ -44,52 +46,6 @@ hex_digit(char c)
 	return -1;
 }
 
-/* The octets that follow a first octet of UTF-8, and the bounds of the next
- * one (RFC 3629, section 4). */
-static int
-utf8_rest(unsigned char first, unsigned char *low, unsigned char *high)
-{
-	*low = 0x80;
-	*high = 0xbf;
-	if (first < 0x80)
-		return 0;
-	if (first >= 0xc2 && first <= 0xdf)
-		return 1;
-	if (first == 0xe0)
-		*low = 0xa0;
-	if (first == 0xed)
-		*high = 0x9f;
-	if (first >= 0xe0 && first <= 0xef)
-		return 2;
-	if (first == 0xf0)
-		*low = 0x90;
-	if (first == 0xf4)
-		*high = 0x8f;
-	return first >= 0xf0 && first <= 0xf4 ? 3 : -1;
-}
-
-static bool
-is_utf8(const char *text)
-{
-	while (*text) {
-		unsigned char low;
-		unsigned char high;
-		int rest = utf8_rest((unsigned char)*text++, &low, &high);
-
-		if (rest < 0)
-			return false;
-		for (; rest > 0; rest--, text++) {
-			unsigned char octet = (unsigned char)*text;
-
-			if (octet < low || octet > high)
-				return false;
-			low = 0x80;
-			high = 0xbf;
-		}
-	}
-	return true;
-}
-
 /* Decodes up to "/" or the end; NULL: what spec_match calls ERR_INVALID. */
 static const char *
 decode(const char *text, char out[static SPEC_SEGMENT_SIZE])
@@ -113,7 +69,7 @@ decode(const char *text, char out[static SPEC_SEGMENT_SIZE])
 		out[used++] = (char)octet;
 	}
 	out[used] = '\0';
-	return is_utf8(out) ? text : NULL;
+	return utf8_valid(out) ? text : NULL;
 }
 
 enum err
