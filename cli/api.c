@@ -39,7 +39,10 @@ api_open(const struct cli *cli, const struct arguments *arguments,
 	if (code)
 		return command_fail(ERR_INVALID, "%s", info.text);
 	code = spec_load(&api->spec, &info);
+	if (!code)
+		code = api_trace_begin(api->config, &api->trace, &info);
 	if (code) {
+		spec_free(api->spec);
 		config_free(api->config);
 		return command_fail(code, "%s", info.text);
 	}
@@ -49,6 +52,7 @@ api_open(const struct cli *cli, const struct arguments *arguments,
 void
 api_close(struct api *api)
 {
+	api_trace_end(&api->trace);
 	spec_free(api->spec);
 	config_free(api->config);
 	*api = (struct api){0};
@@ -92,6 +96,7 @@ api_exchange(const struct api *api, const char *path,
 {
 	const char *base = api->config->api.client.url;
 	size_t size = strlen(base);
+	struct api_trace_call call;
 	char *url;
 	enum err code;
 
@@ -103,8 +108,11 @@ api_exchange(const struct api *api, const char *path,
 	request->token = api->config->api.client.security.bearer_token;
 	request->ca = api->config->api.client.tls.ca;
 	request->verbose = request->verbose || api->verbose;
+	api_trace_send(&api->trace, &call, request);
 	code = http_send(request, response, info);
+	api_trace_sent(&api->trace, &call, request, response, code);
 	request->url = NULL;
+	request->traceparent = request->tracestate = NULL;
 	free(url);
 	return code;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/api_trace.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/http.h"
@@ -23,6 +24,7 @@
 struct api {
 	struct config *config;
 	const struct spec *spec;
+	struct api_trace trace;
 	bool json;    /* -j: the API's JSON unchanged */
 	bool verbose; /* -d, request -v */
 };

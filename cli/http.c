@@ -130,25 +130,41 @@ has_header(const struct http_request *request, const char *name)
 	return false;
 }
 
+/* One of our own, `value` behind `kind`; not where there is no value, or the
+ * request has that header. */
+static bool
+add_own(struct exchange *x, const struct http_request *request,
+	const char *name, const char *kind, const char *value)
+{
+	char *line = NULL;
+	bool ok;
+
+	if (!value || !*value || has_header(request, name))
+		return true;
+	ok = asprintf(&line, "%s: %s%s", name, kind, value) >= 0 &&
+	     add_header(x, line);
+	free(line);
+	return ok;
+}
+
 static bool
 add_headers(struct exchange *x, const struct http_request *request)
 {
-	char *line = NULL;
-	bool ok = add_header(x, "Expect:");
+	/* a traceparent that was given goes with its own tracestate */
+	bool traced = has_header(request, "traceparent");
+	bool ok;
 	size_t i;
 
-	if (request->body && !has_header(request, "Content-Type"))
-		ok = ok && add_header(x, "Content-Type: application/json");
-	if (!has_header(request, "Accept"))
-		ok = ok && add_header(x, "Accept: application/json, "
-					 "application/problem+json, */*;q=0.1");
-	if (request->token && *request->token &&
-	    !has_header(request, "Authorization")) {
-		ok = ok && asprintf(&line, "Authorization: Bearer %s",
-				    request->token) >= 0;
-		ok = ok && add_header(x, line);
-		free(line);
-	}
+	ok = add_header(x, "Expect:") &&
+	     add_own(x, request, "Content-Type", "",
+		     request->body ? "application/json" : NULL) &&
+	     add_own(x, request, "Accept", "",
+		     "application/json, application/problem+json, "
+		     "*/*;q=0.1") &&
+	     add_own(x, request, "Authorization", "Bearer ", request->token) &&
+	     add_own(x, request, "traceparent", "", request->traceparent) &&
+	     add_own(x, request, "tracestate", "",
+		     traced ? NULL : request->tracestate);
 	for (i = 0; i < request->header_count; i++)
 		ok = ok && add_header(x, request->headers[i]);
 	return ok;

@@ -17,8 +17,10 @@
 
 struct http_request {
 	const char *method;
-	const char *url;   /* whole, http or https */
-	const char *token; /* "" or NULL: none */
+	const char *url;         /* whole, http or https */
+	const char *token;       /* "" or NULL: none */
+	const char *traceparent; /* W3C Trace Context; "" or NULL: none */
+	const char *tracestate;  /* the same */
 	const char
 	    *ca; /* PEM file of the authorities; "" or NULL: the system's */
 	const char *body; /* NULL: none */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/job_span.h"
 #include "lib/log.h"
 
 /* Who has to answer.  A named host that is silent now may still come back for
@@ -48,7 +49,7 @@ expect(struct responder *r, const struct create *create, struct job *job,
 }
 
 static void
-fill(const struct create *create, struct job *job)
+fill(const struct create *create, const struct trace *trace, struct job *job)
 {
 	if (create->id)
 		memcpy(job->id, create->id, sizeof(job->id));
@@ -64,23 +65,44 @@ fill(const struct create *create, struct job *job)
 	    job->created_ns + create->lifetime_ms * CLOCK_NS_PER_MS;
 	snprintf(job->submitted_by, sizeof(job->submitted_by), "%s",
 		 create->submitted_by);
-	snprintf(job->traceparent, sizeof(job->traceparent), "%s",
-		 create->traceparent);
+	trace_parent_text(trace, job->traceparent);
+	memcpy(job->tracestate, trace->state, sizeof(job->tracestate));
 	snprintf(job->retry_of, sizeof(job->retry_of), "%s", create->retry_of);
 }
 
+/* The line of log and the span of what was published. */
 static void
-tell(const struct job *job, int64_t begun_us)
+tell(struct responder *r, const struct create *create, const struct job *job,
+     const struct trace *trace, int64_t begun_us, enum err err,
+     const struct err_info *info)
 {
-	char target[SUBJECT_SIZE];
+	int64_t spent_us = clock_mono_us() - begun_us;
+	int64_t now_ns = clock_wall_ns();
+	char target[SUBJECT_SIZE], subject[SUBJECT_SIZE] = "";
 
+	if (tracer_wants(r->tracer, trace) &&
+	    !subject_job(store_subject_prefix(r->store), job->lane, job->kind,
+			 &job->target, subject))
+		job_span_end(r->tracer,
+			     &(struct job_span){
+				 .trace = trace,
+				 .parent = create->trace->span,
+				 .subject = subject,
+				 .job_id = job->id,
+				 .operation = job->type,
+				 .start_ns = now_ns - spent_us * 1000,
+				 .end_ns = now_ns,
+				 .failed = err != ERR_OK,
+				 .error = err ? info->text : NULL,
+			     });
+	if (err)
+		return;
 	log_info("job created", LOG_S("job_id", job->id),
 		 LOG_S("operation", job->type),
 		 LOG_S("target", target_text(&job->target, target)),
 		 LOG_S("subject", job->submitted_by),
 		 LOG_S("retry_of", *job->retry_of ? job->retry_of : NULL),
-		 LOG_R("duration_ms",
-		       (double)(clock_mono_us() - begun_us) / 1000.0));
+		 LOG_R("duration_ms", (double)spent_us / 1000.0));
 }
 
 enum err
@@ -89,6 +111,7 @@ create_job(struct responder *r, const struct create *create, struct job *out,
 {
 	char signature[SIGNATURE_SIZE];
 	struct job job = {0};
+	struct trace trace;
 	char *text = NULL;
 	int64_t begun_us;
 	size_t size = 0;
@@ -100,7 +123,8 @@ create_job(struct responder *r, const struct create *create, struct job *out,
 		err = expect(r, create, &job, info);
 	if (err)
 		goto out;
-	fill(create, &job);
+	tracer_begin(r->tracer, create->trace, &trace);
+	fill(create, &trace, &job);
 	err = job_encode(&job, &text, &size, info);
 	if (err)
 		goto out;
@@ -113,10 +137,9 @@ create_job(struct responder *r, const struct create *create, struct job *out,
 	begun_us = clock_mono_us();
 	err = store_job_create(r->store, &job, text, size, signature, revision,
 			       info);
-	if (!err) {
+	if (!err)
 		index_put_job(r->index, &job, size, *revision);
-		tell(&job, begun_us);
-	}
+	tell(r, create, &job, &trace, begun_us, err, info);
 out:
 	free(text);
 	if (err)

@@ -12,6 +12,7 @@
 #include "lib/error.h"
 #include "lib/job.h"
 #include "lib/spec.h"
+#include "lib/trace.h"
 
 struct create {
 	const struct spec_operation *operation;
@@ -21,9 +22,9 @@ struct create {
 	int64_t lifetime_ms; /* until no worker may begin it */
 	bool live_only;      /* refuse a target that no live worker matches */
 	const char *submitted_by;
-	const char *traceparent; /* "" none */
-	const char *retry_of;    /* the job that it repeats, "" none */
-	const char *id;          /* to be used, NULL: a new one */
+	const struct trace *trace; /* of the span that wants it */
+	const char *retry_of;      /* the job that it repeats, "" none */
+	const char *id;            /* to be used, NULL: a new one */
 };
 
 /*

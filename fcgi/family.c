@@ -116,4 +116,9 @@ const struct family_row families[FAMILY_COUNT] = {
     [FAMILY_DUTY_FAILURES] =
 	{FAMILY_COUNTER, "osapi_duty_failures_total",
 	 "Background duties (deadlines, dead letters) that failed."},
+    [FAMILY_SPANS_EXPORTED] = {FAMILY_COUNTER, "osapi_spans_exported_total",
+			       "Spans that a collector or stdout has taken."},
+    [FAMILY_SPANS_DROPPED] =
+	{FAMILY_COUNTER, "osapi_spans_dropped_total",
+	 "Spans lost: refused, or more than the buffer holds."},
 };

@@ -4,7 +4,9 @@
 #include "fcgi/park.h"
 
 #include "fcgi/reply.h"
+#include "fcgi/request_span.h"
 #include "fcgi/responder.h"
+#include "lib/clock.h"
 
 static void
 finish(enum wake why, void *arg)
@@ -13,6 +15,7 @@ finish(enum wake why, void *arg)
 
 	scoreboard_add(r->responder->counters, FAMILY_WAITERS, -1);
 	request_context(r);
+	request_span_wait(r, why);
 	if (why != WAKE_GONE)
 		r->render(r, why);
 	request_finish(r, why == WAKE_GONE);
@@ -29,6 +32,7 @@ park(struct request *r, int64_t timeout_ms,
 	/* All before waiters_park: it may come back before that returns. */
 	r->render = render;
 	r->parked = true;
+	r->parked_ns = clock_wall_ns();
 	scoreboard_add(counters, FAMILY_WAITERS, 1);
 	err = waiters_park(r->responder->waiters, r->job_id, timeout_ms,
 			   r->fcgi.ipcFd, finish, r);

@@ -14,6 +14,7 @@
 
 #include "fcgi/intake.h"
 #include "fcgi/reply.h"
+#include "fcgi/request_span.h"
 #include "fcgi/responder.h"
 #include "fcgi/scoreboard.h"
 #include "lib/clock.h"
@@ -46,21 +47,19 @@ choose_id(struct request *r)
 	uuid_make(r->id);
 }
 
-/* version 00, W3C Trace Context: 00-{32 hex}-{16 hex}-{2 hex}, not all 0 */
+/* Where this request is in its client's trace, or in a new one. */
 static void
-read_traceparent(struct request *r)
+begin_trace(struct request *r)
 {
-	static const char hex[] = "0123456789abcdef";
-	const char *text = request_param(r, "HTTP_TRACEPARENT");
+	struct trace client;
 
-	if (!text || strlen(text) != sizeof(r->traceparent) - 1 ||
-	    strncmp(text, "00-", 3) != 0 || strspn(text + 3, hex) != 32 ||
-	    text[35] != '-' || strspn(text + 36, hex) != 16 ||
-	    text[52] != '-' || strspn(text + 53, hex) != 2 ||
-	    strspn(text + 3, "0") >= 32 || strspn(text + 36, "0") >= 16)
+	if (!trace_read(&client, request_param(r, "HTTP_TRACEPARENT"),
+			request_param(r, "HTTP_TRACESTATE"))) {
+		tracer_begin(r->responder->tracer, NULL, &r->trace);
 		return;
-	memcpy(r->traceparent, text, sizeof(r->traceparent));
-	memcpy(r->trace_id, text + 3, 32);
+	}
+	tracer_begin(r->responder->tracer, &client, &r->trace);
+	memcpy(r->parent, client.span, sizeof(r->parent));
 }
 
 void
@@ -69,7 +68,7 @@ request_context(const struct request *r)
 	struct log_context *context = log_context();
 
 	memcpy(context->request_id, r->id, sizeof(context->request_id));
-	memcpy(context->trace_id, r->trace_id, sizeof(context->trace_id));
+	memcpy(context->trace_id, r->trace.id, sizeof(context->trace_id));
 	memcpy(context->job_id, r->job_id, sizeof(context->job_id));
 }
 
@@ -101,7 +100,7 @@ request_read(struct responder *responder, int fd)
 	r->method = request_param(r, "REQUEST_METHOD");
 	r->head = r->method && !strcmp(r->method, "HEAD");
 	choose_id(r);
-	read_traceparent(r);
+	begin_trace(r);
 	request_context(r);
 	scoreboard_add(responder->counters, FAMILY_ACTIVE_REQUESTS, 1);
 	return r;
@@ -227,6 +226,7 @@ tell_end(const struct request *r, bool gone)
 
 	count(r, &end);
 	log_line(r, &end);
+	request_span(r, &end);
 }
 
 /* Ends the FastCGI request and decides about the connection. */

@@ -25,6 +25,7 @@
 #include "lib/error.h"
 #include "lib/spec.h"
 #include "lib/token.h"
+#include "lib/trace.h"
 
 #define REQUEST_BODY_MAX    (1024 * 1024)     /* octets of a body */
 #define REQUEST_DRAIN_MAX   (4 * 1024 * 1024) /* thrown away before closing */
@@ -50,10 +51,11 @@ struct request {
 	int64_t begun_ns; /* wall clock */
 	int64_t begun_us; /* CLOCK_MONOTONIC */
 	char id[QUERY_HEADER_MAX + 1];
-	char trace_id[33];           /* of the client's traceparent, "" none */
-	char traceparent[56];        /* as the client sent it, "" none */
-	const char *method;          /* of the parameters */
-	char path[REQUEST_PATH_MAX]; /* still percent-encoded, no query */
+	struct trace trace;           /* of its own span */
+	char parent[TRACE_SPAN_SIZE]; /* the client's span, "" none */
+	int64_t parked_ns;            /* wall clock: it began to wait, 0 not */
+	const char *method;           /* of the parameters */
+	char path[REQUEST_PATH_MAX];  /* still percent-encoded, no query */
 	struct query query;
 	struct spec_match match;       /* endpoint NULL: none matched */
 	const struct handler *handler; /* of the endpoint */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -101,13 +102,41 @@ make_store(struct responder *r, struct err_info *info)
 	return err;
 }
 
+static void
+count_spans(size_t exported, size_t dropped, void *arg)
+{
+	scoreboard_add(arg, FAMILY_SPANS_EXPORTED, (int64_t)exported);
+	scoreboard_add(arg, FAMILY_SPANS_DROPPED, (int64_t)dropped);
+}
+
+static enum err
+make_tracer(struct responder *r, struct err_info *info)
+{
+	char host[HOST_NAME_MAX + 1] = "", instance[UUID_SIZE];
+	const struct tracer_options options = {
+	    .resource = {.service = "osapi-fcgi",
+			 .version = OSAPI_VERSION,
+			 .host = host,
+			 .instance = instance},
+	    .fd = STDOUT_FILENO,
+	    .counted = count_spans,
+	    .arg = r->counters,
+	};
+
+	gethostname(host, sizeof(host) - 1);
+	uuid_make(instance);
+	return tracer_new(r->config, &options, &r->tracer, info);
+}
+
 static enum err
 make(struct responder *r, int listen_fd, struct err_info *info)
 {
 	const struct config *config = r->config;
 	enum err err;
 
-	err = make_store(r, info);
+	err = make_tracer(r, info);
+	if (!err)
+		err = make_store(r, info);
 	if (!err)
 		err = waiters_new((size_t)config->api.server.fcgi.max_waiters,
 				  FINISHERS, complete, r->index, &r->waiters);
@@ -146,6 +175,7 @@ unmake(struct responder *r)
 	provision_free(r->provision);
 	store_free(r->store);
 	broker_free(r->broker);
+	tracer_free(r->tracer, TRACER_FLUSH_MS);
 }
 
 static enum err

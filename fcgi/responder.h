@@ -1,9 +1,9 @@
 /*
  * fcgi/responder.h: one process of the pool, and what it owns.
  *
- * Made after fork(2), in the child.  Order of making: broker, store, index,
+ * Made after fork(2), in the child.  Order of making: tracer, broker, store, index,
  * waiters, feed, workers, sweeper, intake, threads; of ending: intake_stop,
- * threads, sweeper, workers, feed, waiters, index, store, broker.  Lock order:
+ * threads, sweeper, workers, feed, waiters, index, store, broker, tracer.  Lock order:
  * none, as no module calls another
  * under its lock.
  */
@@ -30,6 +30,7 @@
 #include "lib/signature.h"
 #include "lib/spec.h"
 #include "lib/store.h"
+#include "lib/tracer.h"
 
 struct responder_options {
 	const struct config *config;
@@ -64,6 +65,7 @@ struct responder { /* everything outlives the requests that use it */
 	struct intake *intake;
 	struct tally tally;
 	struct figures figures; /* the main thread's */
+	struct tracer *tracer;  /* NULL: tracing is off */
 	int64_t started_ms;
 };
 

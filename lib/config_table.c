@@ -18,6 +18,7 @@
 	(CONFIG_CLIENT | CONFIG_SERVER | CONFIG_WORKER | CONFIG_NATS_SERVER | \
 	 CONFIG_ISSUER)
 #define STORE    (CONFIG_SERVER | CONFIG_WORKER)
+#define TRACED   (STORE | CONFIG_CLIENT)
 #define TEXT_MAX 1024
 
 static const char *const storage_words[] = {"file", "memory", NULL};
@@ -184,12 +185,15 @@ const struct config_key config_keys[] = {
     PATH("nats.server.tls.key", nats.server.tls.key, "", 0, CONFIG_NATS_SERVER,
 	 "PEM file of its private key"),
 
-    BOOL("telemetry.tracing.enabled", telemetry.tracing.enabled, "false", STORE,
-	 "write spans (W3C Trace Context)"),
+    BOOL("telemetry.tracing.enabled", telemetry.tracing.enabled, "false",
+	 TRACED, "record spans of requests, jobs and client commands"),
     ENUM("telemetry.tracing.exporter", telemetry.tracing.exporter, "stdout",
-	 exporter_words, STORE, "where spans go"),
+	 exporter_words, TRACED,
+	 "where spans go, as OTLP/JSON: stdout (one a line; a client command "
+	 "writes to stderr) or otlp_endpoint"),
     URL("telemetry.tracing.otlp_endpoint", telemetry.tracing.otlp_endpoint,
-	"http://127.0.0.1:4318", STORE, "OTLP/HTTP collector"),
+	"http://127.0.0.1:4318", TRACED,
+	"OTLP/HTTP collector, which is sent POST /v1/traces"),
     PATH("telemetry.metrics.path", telemetry.metrics.path, "/metrics",
 	 CONFIG_SERVER, CONFIG_SERVER, "URL path of the metrics"),
 

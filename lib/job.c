@@ -31,25 +31,6 @@ is_type(const char *at)
 	return before != '.';
 }
 
-/* W3C Trace Context, version 00: "00-{32 hex}-{16 hex}-{2 hex}". */
-static bool
-is_traceparent(const char *text)
-{
-	static const char form[] =
-	    "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-	static const char zeros[] = "00000000000000000000000000000000";
-	size_t i;
-
-	_Static_assert(sizeof(form) == JOB_TRACEPARENT_SIZE, "form");
-	for (i = 0; form[i]; i++)
-		if (form[i] == 'h'
-			? !text[i] || !strchr("0123456789abcdef", text[i])
-			: text[i] != form[i])
-			return false;
-	return text[i] == '\0' && strncmp(text + 3, zeros, 32) != 0 &&
-	       strncmp(text + 36, zeros, 16) != 0;
-}
-
 static const struct document_field operation_fields[] = {
     {"type", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, type), .check = is_type,
      .expected = "an operation as in \"system.hostname.get\""},
@@ -70,8 +51,11 @@ static const struct document_field fields[] = {
      .check = document_is_printable,
      .expected = "a text without control characters"},
     {"traceparent", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, traceparent),
-     .flags = DOCUMENT_OPTIONAL, .check = is_traceparent,
+     .flags = DOCUMENT_OPTIONAL, .check = trace_parent_valid,
      .expected = "a W3C traceparent"},
+    {"tracestate", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, tracestate),
+     .flags = DOCUMENT_OPTIONAL, .check = trace_state_valid,
+     .expected = "a W3C tracestate"},
     {"retry_of", DOCUMENT_TEXT, DOCUMENT_SIZED(struct job, retry_of),
      .flags = DOCUMENT_OPTIONAL, .check = uuid_valid, .expected = "a UUID"},
     {"expected", DOCUMENT_HOSTS, DOCUMENT_AT(struct job, expected)},

@@ -19,16 +19,16 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/subject.h"
+#include "lib/trace.h"
 #include "lib/uuid.h"
 
 /* Host name in events of the API's own; no worker may be called so. */
 #define JOB_API_HOST "api"
 
-#define JOB_SIZE_MAX         (1024 * 1024) /* octets of a job document */
-#define JOB_TYPE_MAX         64
-#define JOB_TRACEPARENT_SIZE 56
-#define JOB_EXPECTED_MAX     4096 /* hosts that a job names as expected */
-#define JOB_ERROR_MAX        1024
+#define JOB_SIZE_MAX     (1024 * 1024) /* octets of a job document */
+#define JOB_TYPE_MAX     64
+#define JOB_EXPECTED_MAX 4096 /* hosts that a job names as expected */
+#define JOB_ERROR_MAX    1024
 
 struct job {
 	char id[UUID_SIZE];
@@ -40,7 +40,8 @@ struct job {
 	int64_t created_ns;     /* wall clock */
 	int64_t expires_ns;     /* no worker begins it after this */
 	char submitted_by[256]; /* subject of the token */
-	char traceparent[JOB_TRACEPARENT_SIZE]; /* W3C Trace Context, "" none */
+	char traceparent[TRACE_PARENT_SIZE]; /* W3C Trace Context, "" none */
+	char tracestate[TRACE_STATE_SIZE];   /* the same */
 	char retry_of[UUID_SIZE]; /* the job that this one repeats, "" none */
 	json_t *
 	    expected; /* array of host names, sorted; owned; for _any empty: one answer of whoever */

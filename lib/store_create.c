@@ -49,6 +49,7 @@ make_note(const struct store *store, const struct job *job, const char *note_id)
 	    {"Nats-Msg-Id", note_id},
 	    {job->traceparent[0] == '\0' ? NULL : "traceparent",
 	     job->traceparent},
+	    {job->tracestate[0] == '\0' ? NULL : "tracestate", job->tracestate},
 	    {NULL, NULL},
 	};
 	char subject[SUBJECT_SIZE];

@@ -187,7 +187,7 @@ decode(struct execution *e)
 	if (err != ERR_OK)
 		return refuse(e, false, info.text);
 	e->decoded = true;
-	trail_job(&e->work->trail, &e->job);
+	trail_job(e->worker, &e->work->trail, &e->job);
 	if (strcmp(e->job.id, e->work->id) != 0)
 		return refuse(e, false, "the signed job is another one");
 	return STEP_NEXT;
@@ -416,6 +416,7 @@ perform(struct execution *e)
 					   : EXECUTION_RUN_MAX_MS),
 	    .cancelled = &e->work->cancelled,
 	};
+	int64_t begun_ns = clock_wall_ns();
 	struct err_info info = {""};
 	json_t *data = NULL;
 	enum err err;
@@ -424,6 +425,8 @@ perform(struct execution *e)
 			 __ATOMIC_RELAXED);
 	err = e->provider->run(&call, &data, &info);
 	__atomic_store_n(&e->work->deadline_ms, 0, __ATOMIC_RELAXED);
+	trail_provider(e->worker, e->work, e->provider->name, begun_ns, err,
+		       &info);
 	e->work->check_job = e->modify || clock_mono_ms() - begun_ms > SLOW_MS;
 	if (err == ERR_OK) {
 		data = name_result(e->worker, data);

@@ -179,6 +179,7 @@ runner_finish(struct runner *runner, struct work *work)
 	pthread_mutex_unlock(&runner->lock);
 	if (work_answer(runner->worker, work) != ERR_OK)
 		return false;
+	trail_end(runner->worker, work, NULL);
 	work_free(work);
 	return true;
 }
@@ -208,6 +209,7 @@ run(struct runner *runner, struct work *work)
 		log_warning("a provider came back too late, what it says is "
 			    "dropped",
 			    LOG_S("job_id", work->id));
+		trail_end(runner->worker, work, "left behind");
 		work_free(work);
 		return false;
 	}

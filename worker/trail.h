@@ -1,6 +1,7 @@
 /*
  * worker/trail.h: what is told of one work while it goes through the worker:
- * a line of log for each step of its job.
+ * a line of log for each step of its job, a span of the whole (CONSUMER, a
+ * child of the one with which the API published it) and one of its provider.
  *
  *   acknowledged -> started -> completed | failed -> answered
  *
@@ -13,32 +14,46 @@
 
 #include <stdint.h>
 
+#include "lib/error.h"
 #include "lib/job.h"
+#include "lib/trace.h"
 
 struct work;
+struct worker;
 
 struct trail {
-	int64_t begun_us; /* monotonic, as all here: the arrival */
-	int64_t step_us;  /* the last step that was told */
+	int64_t begun_ns; /* wall clock: the arrival */
+	int64_t begun_us; /* monotonic: the same */
+	int64_t step_us;  /* monotonic: the last step that was told */
 	char operation[JOB_TYPE_MAX + 1];
-	char subject[256]; /* who submitted the job */
-	char trace_id[33]; /* "" none */
+	char subject[256];  /* who submitted the job */
+	struct trace trace; /* of the span of the whole; id "": none */
+	char parent[TRACE_SPAN_SIZE]; /* "" none */
 };
 
 /* The work exists: its notification arrived, or the journal had kept it. */
 void trail_begin(struct trail *trail);
 
 /* It is about this job; lines of this thread carry its trace from now on. */
-void trail_job(struct trail *trail, const struct job *job);
+void trail_job(struct worker *worker, struct trail *trail,
+	       const struct job *job);
 
 /* A step was taken; its event is stored or, of a query, on its way. */
 void trail_acknowledged(struct work *work);
 void trail_started(struct work *work);
+
+/* The provider of this name ran from begun_ns (wall clock) until now. */
+void trail_provider(struct worker *worker, struct work *work, const char *name,
+		    int64_t begun_ns, enum err err,
+		    const struct err_info *info);
 
 /* There is a result: work->response. */
 void trail_result(struct work *work);
 
 /* It is in the store. */
 void trail_answered(struct work *work);
+
+/* It is over; `error` NULL: as its result says. */
+void trail_end(struct worker *worker, struct work *work, const char *error);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/tracer.h"
 #include "worker/consumer.h"
 #include "worker/outbox.h"
 #include "worker/registry.h"
@@ -128,6 +129,20 @@ connection_changed(bool connected, void *arg)
 	worker_wake(w);
 }
 
+static enum err
+make_tracer(struct worker *w, struct err_info *info)
+{
+	const struct tracer_options options = {
+	    .resource = {.service = "osapi-worker",
+			 .version = OSAPI_VERSION,
+			 .host = w->hostname,
+			 .instance = w->instance},
+	    .fd = STDOUT_FILENO,
+	};
+
+	return tracer_new(w->config, &options, &w->tracer, info);
+}
+
 enum err
 worker_connect(struct worker *w, struct err_info *info)
 {
@@ -135,7 +150,10 @@ worker_connect(struct worker *w, struct err_info *info)
 	enum err err;
 
 	snprintf(name, sizeof(name), "osapi-worker %s", w->hostname);
-	err = broker_new(&w->config->job.worker.nats, name, &w->broker, info);
+	err = make_tracer(w, info);
+	if (err == ERR_OK)
+		err = broker_new(&w->config->job.worker.nats, name, &w->broker,
+				 info);
 	if (err == ERR_OK) {
 		broker_on_change(w->broker, connection_changed, w);
 		err = store_new(w->broker, w->config, &w->store, info);
@@ -271,6 +289,7 @@ worker_free(struct worker *w)
 	registry_free(w->registry);
 	store_free(w->store);
 	broker_free(w->broker);
+	tracer_free(w->tracer, TRACER_FLUSH_MS);
 	journal_close(w->journal);
 	truster_free(w->truster);
 	json_decref(w->labels);

@@ -32,6 +32,7 @@ struct consumers;
 struct outbox;
 struct registry;
 struct runner;
+struct tracer;
 
 struct worker {
 	const struct config *config;
@@ -42,6 +43,7 @@ struct worker {
 	int64_t started_ns;       /* wall clock */
 	json_t *labels;           /* object of strings */
 	struct truster *truster;
+	struct tracer *tracer; /* NULL: tracing is off */
 	struct broker *broker;
 	struct store *store;
 	struct journal *journal;

@@ -189,7 +189,7 @@ jobs_create(struct request *r)
 	    .lane = JOB_BATCH,
 	    .lifetime_ms = r->responder->config->job.deadline_ms,
 	    .submitted_by = r->token.subject,
-	    .traceparent = r->traceparent,
+	    .trace = &r->trace,
 	    .retry_of = "",
 	};
 	struct err_info info = {""};
@@ -305,7 +305,7 @@ retry(struct request *r, const char *id, struct job *original,
 	    .lane = JOB_BATCH,
 	    .lifetime_ms = responder->config->job.deadline_ms,
 	    .submitted_by = r->token.subject,
-	    .traceparent = r->traceparent,
+	    .trace = &r->trace,
 	    .retry_of = id,
 	};
 	enum err err;

@@ -193,7 +193,7 @@ typed(struct request *r)
 	    .lane = JOB_LIVE,
 	    .live_only = true,
 	    .submitted_by = r->token.subject,
-	    .traceparent = r->traceparent,
+	    .trace = &r->trace,
 	    .retry_of = "",
 	};
 	struct err_info info = {""};
