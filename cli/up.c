@@ -21,6 +21,7 @@
 #define READY_PACE_MS 100
 #define PROBE_MS      1000
 #define JOB_MS        60000
+#define WORKER_MS     5000 /* after its drain */
 
 static enum err
 add(struct supervisor *s, const char *name, const char *const *argv,
@@ -56,7 +57,9 @@ add_programs(const struct up *up, struct supervisor *s, struct err_info *info)
 	nginx[6] = up->nginx_conf;
 	code = add(s, "nats-server", nats, 10000, SIGTERM, info);
 	if (code == ERR_OK)
-		code = add(s, "osapi-worker", worker, 35000, SIGTERM, info);
+		code = add(s, "osapi-worker", worker,
+			   (int)up->config->job.worker.drain_ms + WORKER_MS,
+			   SIGTERM, info);
 	if (code == ERR_OK)
 		code = add(s, "osapi-fcgi", fcgi, 35000, SIGTERM, info);
 	if (code == ERR_OK)

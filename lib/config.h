@@ -168,6 +168,7 @@ struct config {
 			struct config_map labels;
 			int64_t max_jobs;
 			int64_t heartbeat_ms;
+			int64_t drain_ms;
 			struct config_nats nats;
 		} worker;
 	} job;

@@ -263,6 +263,9 @@ const struct config_key config_keys[] = {
     DURATION("job.worker.heartbeat", job.worker.heartbeat_ms, "5s", SECOND,
 	     5 * MINUTE, STORE,
 	     "pace of the registry; three misses are a death"),
+    DURATION("job.worker.drain", job.worker.drain_ms, "30s", 0, HOUR,
+	     CONFIG_WORKER,
+	     "how long running jobs may go on when the worker is stopped"),
     NATS("job.worker.nats", job.worker.nats, "osapi-worker", CONFIG_WORKER),
 
     BOOL("debug", debug, "false", ALL, "write debug lines to the log"),

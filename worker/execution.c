@@ -247,14 +247,16 @@ static enum step
 in_time(struct execution *e)
 {
 	char deadline[CLOCK_RFC3339_SIZE];
+	bool again = e->work->deliveries > 1; /* it may have been begun */
 	char text[128];
 
 	if (clock_wall_ns() < e->job.expires_ns)
 		return STEP_NEXT;
 	snprintf(text, sizeof(text),
-		 "expired: not begun before its deadline, "
-		 "%s",
-		 clock_rfc3339(e->job.expires_ns, deadline));
+		 "expired: not %s before its deadline, %s%s",
+		 again ? "done" : "begun",
+		 clock_rfc3339(e->job.expires_ns, deadline),
+		 again ? ", though it was delivered before" : "");
 	log_warning("job refused", LOG_S("reason", text),
 		    LOG_S("nats_subject", e->work->subject));
 	e->logged = true;

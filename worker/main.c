@@ -22,9 +22,8 @@
 #include "worker/privilege.h"
 #include "worker/worker.h"
 
-#define AGAIN_MS     500 /* between two tries to start */
-#define DRAIN_MIN_MS 2000
-#define DRAIN_MAX_MS 60000
+#define AGAIN_MS 500  /* between two tries to start */
+#define STOP_MS  5000 /* after the drain, at most */
 
 struct options {
 	const char *path;
@@ -171,25 +170,17 @@ start(int signals, struct worker *worker)
 	}
 }
 
-/* How long running jobs may go on after SIGTERM: a quarter of the time after
- * which the server would give them to another worker anyway. */
-static int64_t
-drain_ms(const struct config *config)
-{
-	int64_t ms = config->job.consumer.ack_wait_ms / 4;
-
-	if (ms < DRAIN_MIN_MS)
-		return DRAIN_MIN_MS;
-	return ms < DRAIN_MAX_MS ? ms : DRAIN_MAX_MS;
-}
-
 static void
 drain(int signals, struct worker *worker)
 {
-	int64_t until_ms = clock_mono_ms() + drain_ms(worker->config);
+	int64_t until_ms =
+	    clock_mono_ms() + worker->config->job.worker.drain_ms;
 	int64_t left_ms = until_ms - clock_mono_ms();
 
-	sd_notify(0, "STOPPING=1\nSTATUS=finishing what runs");
+	sd_notifyf(0,
+		   "STOPPING=1\nSTATUS=finishing what runs\n"
+		   "EXTEND_TIMEOUT_USEC=%" PRId64,
+		   (worker->config->job.worker.drain_ms + STOP_MS) * 1000);
 	log_info("stopping", LOG_I("running", atomic_load(&worker->running)),
 		 LOG_I("at_most_ms", left_ms));
 	worker_drain(worker);

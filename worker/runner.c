@@ -109,7 +109,7 @@ enum runner_offer
 runner_offer(struct runner *runner, natsMsg *message, enum job_lane lane,
 	     bool shared)
 {
-	struct work *work = work_new(message, lane);
+	struct work *work = work_new(runner->worker, message, lane);
 	struct work *twin;
 	bool taken;
 
@@ -126,12 +126,12 @@ runner_offer(struct runner *runner, natsMsg *message, enum job_lane lane,
 	pthread_mutex_lock(&runner->lock);
 	twin = find_held(runner, work->id);
 	if (twin)
-		taken = work_attach(twin, message);
+		taken = work_attach(twin, work);
 	else
 		taken = take_in(runner, work);
 	pthread_mutex_unlock(&runner->lock);
 	if (twin || !taken)
-		work_free(work);
+		work_return(runner->worker, work);
 	if (!taken)
 		return RUNNER_FULL;
 	natsMsg_Destroy(message);
@@ -329,7 +329,7 @@ collect(const struct runner *runner, struct replies *replies)
 		return;
 	for (work = runner->held; work; work = work->held_next)
 		for (i = 0; i < work->reply_count; i++) {
-			char *copy = strdup(work->replies[i]);
+			char *copy = strdup(work->replies[i].subject);
 
 			if (copy)
 				replies->items[replies->count++] = copy;

@@ -9,8 +9,22 @@
 #include "lib/log.h"
 #include "worker/worker.h"
 
+static bool
+add_reply(struct worker *worker, struct work *work, const natsMsg *message)
+{
+	const char *reply = natsMsg_GetReply(message);
+	struct work_reply *at = &work->replies[0];
+
+	at->subject = reply ? strdup(reply) : NULL;
+	if (!at->subject)
+		return false;
+	at->slot = handover_note(worker->handover, reply);
+	work->reply_count = 1;
+	return true;
+}
+
 struct work *
-work_new(const natsMsg *message, enum job_lane lane)
+work_new(struct worker *worker, const natsMsg *message, enum job_lane lane)
 {
 	struct jetstream_meta meta = {.deliveries = 1};
 	int size = natsMsg_GetDataLength(message);
@@ -19,7 +33,7 @@ work_new(const natsMsg *message, enum job_lane lane)
 	if (!work)
 		return NULL;
 	if (jetstream_meta(message, &meta) != ERR_OK ||
-	    !work_attach(work, message)) {
+	    !add_reply(worker, work, message)) {
 		work_free(work);
 		return NULL;
 	}
@@ -60,23 +74,28 @@ work_free(struct work *work)
 		return;
 	store_events_end(&work->flight, NULL);
 	for (i = 0; i < work->reply_count; i++)
-		free(work->replies[i]);
+		free(work->replies[i].subject);
 	response_release(&work->response);
 	free(work);
 }
 
-bool
-work_attach(struct work *work, const natsMsg *message)
+void
+work_return(struct worker *worker, struct work *work)
 {
-	const char *reply = natsMsg_GetReply(message);
-	char *copy;
+	size_t i;
 
-	if (!reply || work->reply_count == WORK_REPLIES_MAX)
+	for (i = 0; i < work->reply_count; i++)
+		handover_forget(worker->handover, work->replies[i].slot);
+	work_free(work);
+}
+
+bool
+work_attach(struct work *work, struct work *again)
+{
+	if (work->reply_count == WORK_REPLIES_MAX || !again->reply_count)
 		return false;
-	copy = strdup(reply);
-	if (!copy)
-		return false;
-	work->replies[work->reply_count++] = copy;
+	work->replies[work->reply_count++] =
+	    again->replies[--again->reply_count];
 	return true;
 }
 
@@ -276,13 +295,13 @@ enum err
 work_answer(struct worker *worker, struct work *work)
 {
 	while (work->reply_count) {
-		size_t last = work->reply_count - 1;
-		enum err err =
-		    answer(worker->broker, work, work->replies[last]);
+		struct work_reply *last = &work->replies[work->reply_count - 1];
+		enum err err = answer(worker->broker, work, last->subject);
 
 		if (err != ERR_OK)
 			return err;
-		free(work->replies[last]);
+		handover_forget(worker->handover, last->slot);
+		free(last->subject);
 		work->reply_count--;
 	}
 	return ERR_OK;

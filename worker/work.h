@@ -29,6 +29,12 @@ enum work_end {
 	WORK_TERMINATE, /* it makes no sense: never again */
 };
 
+/* Where an answer goes. */
+struct work_reply {
+	char *subject;
+	int slot; /* in worker/handover.h, -1 none */
+};
+
 struct work {
 	struct work *next;      /* in a queue */
 	struct work *held_next; /* in the runner's list of all */
@@ -38,8 +44,8 @@ struct work {
 	enum job_lane lane;
 	bool shared; /* other workers could do it too */
 	size_t reply_count;
-	char *replies[WORK_REPLIES_MAX]; /* where answers go */
-	int64_t arrived_ms;              /* monotonic */
+	struct work_reply replies[WORK_REPLIES_MAX];
+	int64_t arrived_ms;  /* monotonic */
 	int64_t deadline_ms; /* monotonic, of the provider; 0: none runs */
 	volatile bool cancelled;
 	bool abandoned; /* its thread was left behind */
@@ -61,18 +67,23 @@ struct work {
 	    tried_ms; /* monotonic: the first delivery of the result, 0 none */
 };
 
-/* Reads a delivered message, which stays the caller's; NULL: out of memory, or no
- * answer to it is possible. */
-struct work *work_new(const natsMsg *message, enum job_lane lane);
+/* Reads a delivered message, which stays the caller's, and notes that it has
+ * come; NULL: out of memory, or no answer to it is possible. */
+struct work *work_new(struct worker *worker, const natsMsg *message,
+		      enum job_lane lane);
 
 /* A result that the journal has kept, without a message. */
 struct work *work_recovered(const char *id);
 
-/* NULL is accepted. */
+/* NULL is accepted.  What was not answered stays noted for the next process. */
 void work_free(struct work *work);
 
-/* Adds the reply of another delivery of the same; false: no room. */
-bool work_attach(struct work *work, const natsMsg *message);
+/* Frees one that is not taken: somebody else answers its message. */
+void work_return(struct worker *worker, struct work *work);
+
+/* Gives the reply of `again`, another delivery of the same, to `work`; false:
+ * no room. */
+bool work_attach(struct work *work, struct work *again);
 
 /* Sets a result: failed with `error`, or completed with `data` (taken over). */
 void work_result(struct work *work, const char *hostname, const char *error,

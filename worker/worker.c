@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lib/jetstream.h"
 #include "lib/log.h"
 #include "lib/tracer.h"
 #include "worker/consumer.h"
@@ -71,6 +72,19 @@ open_descriptors(struct worker *w, struct err_info *info)
 	return ERR_OK;
 }
 
+static enum err
+open_records(struct worker *w, struct err_info *info)
+{
+	const char *directory = w->config->job.worker.journal_dir;
+	enum err err =
+	    journal_open(directory, clock_wall_ns(), &w->journal, info);
+
+	if (err == ERR_OK)
+		err = handover_open(directory, &w->handover, info);
+	return err == ERR_OK ? ERR_OK
+			     : err_prefix(info, err, "job.worker.journal_dir");
+}
+
 enum err
 worker_new(const struct config *config, const struct spec *spec,
 	   const struct provider *(*find)(const char *operation),
@@ -103,12 +117,8 @@ worker_new(const struct config *config, const struct spec *spec,
 	}
 	if (err == ERR_OK)
 		err = open_descriptors(w, info);
-	if (err == ERR_OK) {
-		err = journal_open(config->job.worker.journal_dir,
-				   clock_wall_ns(), &w->journal, info);
-		if (err != ERR_OK)
-			err_prefix(info, err, "job.worker.journal_dir");
-	}
+	if (err == ERR_OK)
+		err = open_records(w, info);
 	if (err == ERR_OK)
 		*worker = w;
 	else
@@ -214,6 +224,20 @@ recover(struct worker *w)
 	}
 }
 
+/* What it had begun or taken is delivered again now, and not after ack_wait. */
+static void
+hand_back(struct worker *w)
+{
+	char reply[HANDOVER_SIZE];
+	int64_t count = 0;
+
+	while (handover_left(w->handover, reply))
+		count += jetstream_nak(w->broker, reply, 0) == ERR_OK;
+	if (count)
+		log_info("jobs of the worker before this one handed back",
+			 LOG_I("count", count));
+}
+
 enum err
 worker_start(struct worker *w, struct err_info *info)
 {
@@ -232,8 +256,10 @@ worker_start(struct worker *w, struct err_info *info)
 		err = outbox_new(w, &w->outbox, info);
 	if (err == ERR_OK && !w->runner) {
 		err = runner_new(w, &w->runner, info);
-		if (err == ERR_OK)
+		if (err == ERR_OK) {
 			recover(w);
+			hand_back(w);
+		}
 	}
 	if (err == ERR_OK && !w->consumers)
 		err = consumers_new(w, &w->consumers, info);
@@ -290,6 +316,7 @@ worker_free(struct worker *w)
 	store_free(w->store);
 	broker_free(w->broker);
 	tracer_free(w->tracer, TRACER_FLUSH_MS);
+	handover_close(w->handover);
 	journal_close(w->journal);
 	truster_free(w->truster);
 	json_decref(w->labels);

@@ -24,6 +24,7 @@
 #include "lib/signature.h"
 #include "lib/spec.h"
 #include "lib/store.h"
+#include "worker/handover.h"
 #include "worker/journal.h"
 #include "worker/provider.h"
 #include "worker/pulse.h"
@@ -47,6 +48,7 @@ struct worker {
 	struct broker *broker;
 	struct store *store;
 	struct journal *journal;
+	struct handover *handover;
 	struct registry *registry;
 	struct outbox *outbox;
 	struct runner *runner;
