@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "cli/render.h"
-#include "cli/table.h"
 #include "cli/terminal.h"
-#include "lib/clock.h"
+#include "cli/timeline.h"
 #include "lib/job.h"
 #include "lib/json.h"
 
@@ -113,100 +112,6 @@ job_view_results(FILE *out, const struct spec *spec, const json_t *job)
 	json_decref(collection);
 }
 
-/* ---- timeline ---- */
-
-static int64_t
-time_of(const json_t *event)
-{
-	const char *text = json_member_string(event, "timestamp");
-	int64_t wall_ns;
-
-	return text && clock_parse_rfc3339(text, &wall_ns) == ERR_OK ? wall_ns
-								     : -1;
-}
-
-static json_t *
-after_text(int64_t from_ns, int64_t to_ns)
-{
-	double ms = (double)(to_ns - from_ns) / (double)CLOCK_NS_PER_MS;
-
-	if (from_ns < 0 || to_ns < 0)
-		return json_string("-");
-	if (ms < 10000)
-		return json_sprintf("+%.0f ms", ms);
-	return json_sprintf("+%.1f s", ms / 1000);
-}
-
-/* Whether some row has this member. */
-static bool
-has_member(const json_t *rows, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < json_array_size(rows); i++)
-		if (json_member_string(json_array_get(rows, i), name))
-			return true;
-	return false;
-}
-
-static void
-print_timeline(FILE *out, const json_t *job)
-{
-	static const struct spec_column all[] = {
-	    {"Time", "timestamp", "time"}, {"After", "after", "duration"},
-	    {"Event", "event", "state"},   {"Host", "hostname", ""},
-	    {"Message", "message", ""},    {"Error", "error", ""}};
-	struct spec_column columns[sizeof(all) / sizeof(*all)];
-	json_t *timeline = json_deep_copy(json_object_get(job, "timeline"));
-	int64_t first_ns = time_of(json_array_get(timeline, 0));
-	size_t count = 0;
-	size_t i;
-
-	for (i = 0; i < json_array_size(timeline); i++) {
-		json_t *event = json_array_get(timeline, i);
-
-		json_object_set_new(event, "after",
-				    after_text(first_ns, time_of(event)));
-	}
-	/* message and error only where there are any */
-	for (i = 0; i < sizeof(all) / sizeof(*all); i++)
-		if (i < 4 || has_member(timeline, all[i].path))
-			columns[count++] = all[i];
-	if (json_array_size(timeline)) {
-		fputs("\nTimeline\n", out);
-		table_print(out, columns, count, timeline);
-	}
-	json_decref(timeline);
-}
-
-static void
-print_hosts(FILE *out, const json_t *job)
-{
-	static const struct spec_column columns[] = {
-	    {"Host", "hostname", ""},
-	    {"Status", "status", "state"},
-	    {"Duration", "duration", "duration"},
-	    {"Error", "error", ""}};
-	size_t count;
-	json_t *hosts = json_array();
-	const char *name;
-	json_t *state;
-
-	json_object_foreach (json_object_get(job, "worker_states"), name,
-			     state) {
-		json_t *copy = json_copy(state);
-
-		json_object_set_new(copy, "hostname", json_string(name));
-		json_array_append_new(hosts, copy);
-	}
-	if (json_array_size(hosts)) {
-		count = has_member(hosts, "error") ? 4 : 3;
-		fputs("\nHosts\n", out);
-		table_print(out, columns, count, hosts);
-	}
-	json_decref(hosts);
-}
-
 void
 job_view(FILE *out, const struct spec *spec, const json_t *job)
 {
@@ -223,8 +128,7 @@ job_view(FILE *out, const struct spec *spec, const json_t *job)
 	    {"Error", "error", ""}};
 
 	render_record(out, columns, sizeof(columns) / sizeof(*columns), job);
-	print_timeline(out, job);
-	print_hosts(out, job);
+	timeline_print(out, job);
 	if (json_object_get(job, "result") ||
 	    json_object_size(json_object_get(job, "responses"))) {
 		fputs("\nResult\n", out);
