@@ -250,6 +250,40 @@ arguments_joined(const struct arguments *arguments, const char *name)
 #define HELP_COLUMN 35
 #define HELP_WIDTH  80
 
+/* The help of a flag with what its schema says of the value: "One of: a, b.",
+ * "(30s)" for a default.  The marks of code (`_any`) are for web pages.  The caller
+ * frees it. */
+static char *
+help_text(const struct argument *flag)
+{
+	const json_t *words = json_object_get(flag->schema, "enum");
+	const json_t *fallback = json_object_get(flag->schema, "default");
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	const char *p;
+	size_t i;
+
+	if (!out)
+		return NULL;
+	for (p = flag->help; *p; p++)
+		if (*p != '`')
+			fputc(*p, out);
+	for (i = 0; i < json_array_size(words); i++)
+		fprintf(out, "%s%s", i ? ", " : " One of: ",
+			json_string_value(json_array_get(words, i)));
+	fputs(json_array_size(words) ? "." : "", out);
+	if (json_is_string(fallback))
+		fprintf(out, " (%s)", json_string_value(fallback));
+	else if (json_is_integer(fallback))
+		fprintf(out, " (%lld)",
+			(long long)json_integer_value(fallback));
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 /* Writes a text from HELP_COLUMN on, broken between words. */
 static void
 print_wrapped(const char *text)
@@ -283,6 +317,7 @@ arguments_help(const struct arguments *arguments)
 		const struct argument *flag = &arguments->known[i];
 		char name[ARGUMENTS_NAME_SIZE];
 		char left[2 * ARGUMENTS_NAME_SIZE];
+		char *help;
 
 		written(flag->name, name, sizeof(name));
 		snprintf(
@@ -293,6 +328,8 @@ arguments_help(const struct arguments *arguments)
 		printf("  %-32s ", left);
 		if (strlen(left) > HELP_COLUMN - 3)
 			printf("\n%*s", HELP_COLUMN, "");
-		print_wrapped(flag->help);
+		help = help_text(flag);
+		print_wrapped(help ? help : flag->help);
+		free(help);
 	}
 }

@@ -16,7 +16,7 @@ static const struct argument up_flags[] = {
     {"dir", 0, "DIR", false, "Where everything is kept (./run).", NULL},
     {"port", 0, "N", false, "Port of the API on 127.0.0.1 (8080).", NULL},
     {"demo", 0, NULL, false, "End after the first job.", NULL},
-    {"verbose", 0, NULL, false, "Show what the programs log.", NULL},
+    {"quiet", 0, NULL, false, "Do not show what the programs log.", NULL},
     ARGUMENTS_END,
 };
 
@@ -55,7 +55,8 @@ const struct command command_local[] = {
      "Run the whole stack in the foreground",
      "Starts nats-server, osapi-fcgi, osapi-worker and nginx on 127.0.0.1, "
      "runs one job\nand stays until Ctrl-C.  All state and random secrets are "
-     "in DIR.\n",
+     "in DIR,\nthe logs of the programs too; with --demo they are not "
+     "shown.\n",
      "  osapi up --dir /tmp/osapi --port 8081\n",
      {up_flags},
      up_run},

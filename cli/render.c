@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cell.h"
 #include "cli/column.h"
@@ -11,6 +12,22 @@
 #include "lib/json.h"
 
 /* ---- records ---- */
+
+/* What stands between a title and its value: a new line where the value then
+ * fits into the terminal, so that an id stays whole. */
+static const char *
+between(FILE *out, int width, const char *text)
+{
+	size_t columns = terminal_columns(text);
+	size_t room;
+
+	if (!isatty(fileno(out)))
+		return "  ";
+	room = terminal_width(out);
+	return (size_t)width + 2 + columns > room && columns + 2 <= room
+		   ? "\n  "
+		   : "  ";
+}
 
 void
 render_line(FILE *out, int width, const char *title, const char *format,
@@ -27,9 +44,11 @@ render_line(FILE *out, int width, const char *title, const char *format,
 	if (colours && strcmp(format, "count") == 0 &&
 	    json_integer_value(value) > 0)
 		name = terminal_state_colour(title);
-	fprintf(out, "%s%-*s%s  %s%s%s\n", terminal_colour_code(name), width,
-		title, name ? TERMINAL_RESET : "", terminal_colour_code(colour),
-		text ? text : "?", colour ? TERMINAL_RESET : "");
+	fprintf(out, "%s%-*s%s%s%s%s%s\n", terminal_colour_code(name), width,
+		title, name ? TERMINAL_RESET : "",
+		text ? between(out, width, text) : "  ",
+		terminal_colour_code(colour), text ? text : "?",
+		colour ? TERMINAL_RESET : "");
 	free(text);
 }
 

@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/log_line.h"
+#include "cli/terminal.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 
@@ -52,7 +54,7 @@ struct child {
 struct supervisor {
 	char log_dir[PATH_MAX - 64];
 	bool verbose;
-	bool colour;
+	bool terminal; /* stderr is one */
 	bool stopping;
 	bool asked;      /* by a signal, to stop */
 	int signals;     /* signalfd */
@@ -92,27 +94,52 @@ open_log(const struct supervisor *s, struct child *child)
 	child->log_size = (size_t)st.st_size;
 }
 
+/* Shows one line with the program's name in front of it, whole. */
+static void
+show_line(const struct supervisor *s, const struct child *child,
+	  const char *line, size_t size)
+{
+	static const char *const colours[] = {"36", "32", "33", "35"};
+	size_t i = (size_t)(child - s->children);
+	char *text = NULL;
+	size_t text_size;
+	FILE *out;
+
+	while (size && (line[size - 1] == '\n' || line[size - 1] == '\r'))
+		size--;
+	if (!s->terminal) {
+		fprintf(stderr, "%-12s | %.*s\n", child->plan.name, (int)size,
+			line);
+		return;
+	}
+	out = open_memstream(&text, &text_size);
+	if (!out)
+		return;
+	terminal_stand_in(out, stderr);
+	if (terminal_colours(out))
+		fprintf(out, "\033[%sm%-12s" TERMINAL_RESET " | ",
+			colours[i % 4], child->plan.name);
+	else
+		fprintf(out, "%-12s | ", child->plan.name);
+	log_line_print(out, line, size);
+	terminal_stand_in(NULL, NULL);
+	fclose(out);
+	fprintf(stderr, "%s\n", text);
+	free(text);
+}
+
 /* Writes one line to the log, and in front of a person's eyes. */
 static void
 put_line(struct supervisor *s, struct child *child, const char *line,
 	 size_t size)
 {
-	static const char *const colours[] = {"36", "32", "33", "35"};
-	size_t i = (size_t)(child - s->children);
-
 	if (child->log_size > LOG_SIZE_MAX)
 		open_log(s, child);
 	/* a full disk must not stop the programs: their lines are dropped */
 	if (child->log >= 0 && write(child->log, line, size) > 0)
 		child->log_size += size;
-	if (!s->verbose)
-		return;
-	if (s->colour)
-		fprintf(stderr, "\033[%sm%-12s\033[0m | %.*s", colours[i % 4],
-			child->plan.name, (int)size, line);
-	else
-		fprintf(stderr, "%-12s | %.*s", child->plan.name, (int)size,
-			line);
+	if (s->verbose)
+		show_line(s, child, line, size);
 }
 
 static void
@@ -151,6 +178,8 @@ drain_output(struct supervisor *s, struct child *child)
 	if (child->out >= 0)
 		close(child->out);
 	child->out = -1;
+	if (child->used)
+		put_line(s, child, child->line, child->used);
 	child->used = 0;
 }
 
@@ -337,7 +366,7 @@ supervisor_new(const char *log_dir, bool verbose,
 		return err_set(info, ERR_NO_MEMORY, "out of memory");
 	snprintf(s->log_dir, sizeof(s->log_dir), "%s", log_dir);
 	s->verbose = verbose;
-	s->colour = isatty(STDERR_FILENO);
+	s->terminal = isatty(STDERR_FILENO);
 	sigemptyset(&mine);
 	sigaddset(&mine, SIGINT);
 	sigaddset(&mine, SIGTERM);

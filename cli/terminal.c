@@ -205,14 +205,22 @@ terminal_state_colour(const char *state)
 	static const struct {
 		const char *state;
 		const char *colour;
-	} colours[] = {{"ok", "green"},           {"ready", "green"},
-		       {"completed", "green"},    {"created", "green"},
-		       {"submitted", "yellow"},   {"acknowledged", "yellow"},
-		       {"started", "yellow"},     {"processing", "yellow"},
-		       {"retried", "yellow"},     {"degraded", "red"},
-		       {"not_ready", "red"},      {"error", "red"},
-		       {"failed", "red"},         {"timeout", "red"},
-		       {"partial_failure", "red"}};
+	} colours[] = {{"ok", "green"},
+		       {"ready", "green"},
+		       {"completed", "green"},
+		       {"created", "green"},
+		       {"submitted", "yellow"},
+		       {"acknowledged", "yellow"},
+		       {"started", "yellow"},
+		       {"processing", "yellow"},
+		       {"retried", "yellow"},
+		       {"degraded", "red"},
+		       {"not_ready", "red"},
+		       {"error", "red"},
+		       {"failed", "red"},
+		       {"timeout", "red"},
+		       {"partial_failure", "red"},
+		       {"warning", "yellow"}};
 	size_t i;
 
 	for (i = 0; i < sizeof(colours) / sizeof(*colours); i++)

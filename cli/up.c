@@ -273,7 +273,8 @@ up_run(const struct cli *cli, const struct arguments *arguments)
 				    "up has its own osapi.yaml in --dir, -f "
 				    "is not for it");
 	up.demo = arguments_has(arguments, "demo");
-	up.verbose = arguments_has(arguments, "verbose") || cli->debug;
+	up.verbose =
+	    cli->debug || (!up.demo && !arguments_has(arguments, "quiet"));
 	code = up_prepare(&up, dir ? dir : "run", &info);
 	if (code == ERR_OK)
 		code = supervisor_new(up.log_dir, up.verbose, &s, &info);

@@ -346,6 +346,22 @@ write_nginx(const struct up *up, struct err_info *info)
 	return code;
 }
 
+/* osapi.yaml names its files by full paths: those of another directory would
+ * be used, and changed, by two. */
+static enum err
+check_moved(const struct up *up, struct err_info *info)
+{
+	const char *key = up->config->api.server.security.job_signing_key_file;
+	size_t length = strlen(up->dir);
+
+	if (strncmp(key, up->dir, length) == 0 && key[length] == '/')
+		return ERR_OK;
+	return err_set(info, ERR_CONFLICT,
+		       "%s was moved or copied: its osapi.yaml names %s; "
+		       "remove it, or give another directory with --dir",
+		       up->dir, key);
+}
+
 /* Ports and socket, known to all by the environment. */
 static enum err
 choose_places(struct up *up, struct err_info *info)
@@ -358,6 +374,9 @@ choose_places(struct up *up, struct err_info *info)
 	if (code != ERR_OK)
 		return code;
 	assert(up->config);
+	code = check_moved(up, info);
+	if (code != ERR_OK)
+		return code;
 	port = (int)up->config->api.server.port;
 	code = check_port(port, info);
 	if (code != ERR_OK)
