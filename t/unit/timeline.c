@@ -125,8 +125,8 @@ takes_what_is_no_timeline(void)
 {
 	static const char *const jobs[] = {
 	    "{}", "{\"timeline\":7,\"worker_states\":[]}",
-	    "{\"timeline\":[1,{},{\"timestamp\":\"now\",\"event\":3}],"
-	    "\"worker_states\":{\"w\":1}}"};
+	    ("{\"timeline\":[1,{},{\"timestamp\":\"now\",\"event\":3}],"
+	     "\"worker_states\":{\"w\":1}}")};
 	size_t i;
 
 	for (i = 0; i < sizeof(jobs) / sizeof(*jobs); i++) {
