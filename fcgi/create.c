@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi/reserve.h"
 #include "lib/clock.h"
 #include "lib/job_span.h"
 #include "lib/log.h"
@@ -126,6 +127,9 @@ create_job(struct responder *r, const struct create *create, struct job *out,
 	tracer_begin(r->tracer, create->trace, &trace);
 	fill(create, &trace, &job);
 	err = job_encode(&job, &text, &size, info);
+	if (!err)
+		err = reserve_check(r->feed, r->index, r->config, size,
+				    json_array_size(job.expected), info);
 	if (err)
 		goto out;
 	err = signer_sign(r->signer, text, size, signature);

@@ -28,7 +28,8 @@
 #define LOOK_MS      100 /* between looks whether the connection was lost */
 #define BEHIND_MAX \
 	3 /* then it has lost data, and is no new leader that catches up */
-#define RECHECK_MS 100 /* until what should have come live is fetched */
+#define RECORD_ROOM 192 /* octets of a stored message's head and headers */
+#define RECHECK_MS  100 /* until what should have come live is fetched */
 
 struct follower {
 	struct broker *broker; /* set once, as all down to `thread` */
@@ -48,6 +49,7 @@ struct follower {
 	char created[64];
 	unsigned behind; /* checks in a row that found lower numbers */
 	uint64_t applied;
+	uint64_t bytes; /* by the latest check, and what came since */
 	uint64_t reconnects;
 	uint64_t announced;      /* last number by the latest check */
 	uint64_t announced_once; /* and by the one before */
@@ -59,6 +61,7 @@ struct follower {
 	struct {
 		bool filled;
 		uint64_t applied;
+		uint64_t bytes;
 		uint64_t announced;
 		int64_t in_step_ms; /* when it was known to be; 0 never */
 		uint64_t fills;
@@ -74,6 +77,7 @@ tell(struct follower *f)
 {
 	pthread_mutex_lock(&f->mutex);
 	f->shared.applied = f->applied;
+	f->shared.bytes = f->bytes;
 	f->shared.announced = f->announced;
 	if (f->announced_ms && f->applied >= f->announced)
 		f->shared.in_step_ms = f->announced_ms;
@@ -125,6 +129,7 @@ follower_state(struct follower *f, struct follower_state *state)
 	pthread_mutex_lock(&f->mutex);
 	state->filled = f->shared.filled;
 	state->applied = f->shared.applied;
+	state->bytes = f->shared.bytes;
 	state->fills = f->shared.fills;
 	state->resets = f->shared.resets;
 	state->lag = waiting;
@@ -242,6 +247,7 @@ check(struct follower *f, struct err_info *info)
 	f->announced_once = f->announced;
 	f->announced = stream.last_sequence;
 	f->announced_ms = asked_ms;
+	f->bytes = stream.bytes;
 	tell(f);
 	return ERR_OK;
 }
@@ -331,6 +337,8 @@ take_live(struct follower *f, natsMsg *message)
 
 	if (sequence == f->applied + 1) {
 		deliver(f, message, f->live_prefix, sequence, clock_wall_ns());
+		f->bytes += (uint64_t)natsMsg_GetDataLength(message) +
+			    strlen(natsMsg_GetSubject(message)) + RECORD_ROOM;
 		tell(f);
 	} else if (sequence > f->applied) {
 		f->in_step = false;

@@ -75,6 +75,7 @@ struct follower_state {
 	bool filled;      /* the first fill (since a reset) is done */
 	bool ready;       /* filled, and in step within FOLLOWER_STALE_MS */
 	uint64_t applied; /* last number given to the callback */
+	uint64_t bytes;   /* in the stream; a little more than there are */
 	uint64_t lag;     /* numbers that the stream is known to be ahead */
 	int64_t
 	    in_step_ms; /* since it was last known to be in step; -1 never */

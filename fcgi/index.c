@@ -178,6 +178,20 @@ count_state(struct index *index, const struct entry *entry, size_t step)
 	index->counts.by_state[operation][entry->list] += step;
 }
 
+/* Counts the hosts of an entry that may still speak, where it is filed now. */
+static void
+count_open(struct index *index, struct entry *entry)
+{
+	bool open =
+	    entry->list == JOB_SUBMITTED || entry->list == JOB_PROCESSING;
+	uint32_t hosts = open ? 1 : 0;
+
+	if (open && entry->doc->expected_count > 1)
+		hosts = (uint32_t)entry->doc->expected_count;
+	index->open_hosts += (size_t)hosts - entry->open_hosts;
+	entry->open_hosts = hosts;
+}
+
 /* Takes an entry out of the lists and counters that it is in. */
 static void
 unfile_entry(struct index *index, struct entry *entry)
@@ -191,6 +205,7 @@ unfile_entry(struct index *index, struct entry *entry)
 	count_entry(index, entry, (size_t)-1);
 	count_state(index, entry, (size_t)-1);
 	entry->list = -1;
+	count_open(index, entry);
 }
 
 /* Puts an entry where its facts want it. */
@@ -207,6 +222,7 @@ file_entry(struct index *index, struct entry *entry)
 		count_state(index, entry, (size_t)-1);
 		entry->list = list;
 		count_state(index, entry, 1);
+		count_open(index, entry);
 		return;
 	}
 	unfile_entry(index, entry);
@@ -220,6 +236,7 @@ file_entry(struct index *index, struct entry *entry)
 	entry->operation = operation_number(index, entry);
 	count_entry(index, entry, 1);
 	count_state(index, entry, 1);
+	count_open(index, entry);
 }
 
 static void

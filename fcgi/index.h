@@ -189,4 +189,8 @@ struct index_counts {
 };
 void index_counts(struct index *index, struct index_counts *counts);
 
+/* How many hosts may still have something to say: those that are expected of
+ * all jobs that have not ended, at least one a job. */
+size_t index_open_hosts(struct index *index);
+
 #endif

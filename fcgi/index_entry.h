@@ -95,6 +95,7 @@ struct entry {
 	uint16_t event_room;
 	uint32_t host_count;
 	uint32_t host_room;
+	uint32_t open_hosts;        /* counted in the index, while it is open */
 	uint32_t event_kinds;       /* sum of the bits in hosts' `seen` */
 	struct entry_event *events; /* by time, host, event */
 	struct entry_host **hosts;  /* by name */

@@ -20,6 +20,7 @@ struct index {
 	struct entry **buckets;
 	size_t bucket_count; /* a power of two */
 	size_t entry_count;
+	size_t open_hosts;        /* sum of the entries' */
 	struct index_list all;    /* known jobs */
 	struct index_list shadow; /* entries that are no job (yet, any more) */
 	struct index_list status[JOB_STATUS_COUNT];

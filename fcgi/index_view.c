@@ -362,3 +362,14 @@ index_counts(struct index *index, struct index_counts *counts)
 	}
 	pthread_mutex_unlock(&index->mutex);
 }
+
+size_t
+index_open_hosts(struct index *index)
+{
+	size_t hosts;
+
+	pthread_mutex_lock(&index->mutex);
+	hosts = index->open_hosts;
+	pthread_mutex_unlock(&index->mutex);
+	return hosts;
+}

@@ -71,6 +71,7 @@ replay_info(struct broker *broker, const char *stream,
 	snprintf(read.created, sizeof(read.created), "%s", created);
 	read.first_sequence = (uint64_t)json_member_int(state, "first_seq", 0);
 	read.last_sequence = (uint64_t)json_member_int(state, "last_seq", 0);
+	read.bytes = (uint64_t)json_member_int(state, "bytes", 0);
 	read.republishes = json_object_get(json_object_get(reply, "config"),
 					   "republish") != NULL;
 	*out = read;

@@ -23,6 +23,7 @@ struct replay_stream {
 	char created[64]; /* its creation time: another one is another stream */
 	uint64_t first_sequence;
 	uint64_t last_sequence;
+	uint64_t bytes; /* that it holds, as max_bytes counts them */
 	bool republishes;
 };
 

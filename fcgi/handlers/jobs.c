@@ -10,6 +10,7 @@
 #include "fcgi/handler.h"
 #include "fcgi/idempotency.h"
 #include "fcgi/reply.h"
+#include "fcgi/reserve.h"
 #include "fcgi/responder.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -159,6 +160,10 @@ create_once(struct request *r, struct create *create, const char *key,
 	enum err err;
 
 	err = responder_ready(responder, info);
+	/* Before the claim, which takes room too. */
+	if (!err)
+		err = reserve_check(responder->feed, responder->index,
+				    responder->config, 0, 1, info);
 	if (err)
 		return err;
 	uuid_make(id);

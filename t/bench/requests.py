@@ -12,6 +12,8 @@ import measure
 
 SMALL, LARGE, TIMES, RATIO = 100, 100000, 1500, 1.3
 POST_S = 5
+# for 100,000 jobs, and what each may have to say when it runs
+ROOM = {"OSAPI_JOB_KV_MAX_BYTES": "400MiB"}
 
 
 def resident(running):
@@ -84,7 +86,7 @@ def read(small, large):
 
 
 def measure_all(stacks):
-    running = measure.Stack(workers=()).start()
+    running = measure.Stack(workers=(), env=ROOM).start()
     stacks.append(running)
     large = measure.client(running)
     fill(large, SMALL)

@@ -92,6 +92,9 @@ check_model(struct index *index)
 
 	index_counts(index, &counts);
 	IS_INT("jobs are counted", counts.jobs, model_count(-1));
+	IS_INT("each that has not ended waits for a host",
+	       index_open_hosts(index),
+	       model_count(JOB_SUBMITTED) + model_count(JOB_PROCESSING));
 	for (int status = -1; status < JOB_STATUS_COUNT; status++) {
 		for (size_t i = 0; i < 6; i++)
 			check_page(index, status, offsets[i], 10);
