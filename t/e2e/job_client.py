@@ -3,8 +3,9 @@ their own."""
 
 import fcntl
 import os
+import select
 import signal
-import threading
+import time
 
 import pytest
 
@@ -85,20 +86,45 @@ def workers(*specifications):
     return [{"wrap": private_etc, **one} for one in specifications]
 
 
+class Asked:
+    """Waits for SIGIO by a pipe: a signal that comes just before the wait
+    begins, or on another thread, would not end it."""
+
+    def __init__(self):
+        self.reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.writer = writer
+        self.handler = signal.signal(signal.SIGIO, lambda *_: None)
+        self.before = signal.set_wakeup_fd(writer)
+
+    def wait(self, seconds):
+        """Whether it came in time."""
+        until = time.monotonic() + seconds
+        while select.select([self.reader], [], [],
+                            max(0, until - time.monotonic()))[0]:
+            if signal.SIGIO in os.read(self.reader, 64):
+                return True
+        return False
+
+    def close(self):
+        signal.set_wakeup_fd(self.before)
+        signal.signal(signal.SIGIO, self.handler)
+        os.close(self.reader)
+        os.close(self.writer)
+
+
 class Held:
     """Holds a file by a lease (fcntl(2)): who opens it to write waits until it
     is released.  `wait` waits until somebody does; several that are held at
-    the same time share one `asked`."""
+    the same time share one `asked`, which is the caller's."""
 
     def __init__(self, path, asked=None):
         self.path = path
         self.fd = -1
-        self.before = None
-        self.asked = asked or threading.Event()
+        self.own = asked is None
+        self.asked = asked
 
     def __enter__(self):
-        self.before = signal.signal(signal.SIGIO,
-                                    lambda *_: self.asked.set())
+        self.asked = self.asked or Asked()
         self.fd = os.open(self.path, os.O_RDONLY)
         fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         return self
@@ -108,4 +134,5 @@ class Held:
 
     def __exit__(self, *_):
         os.close(self.fd)
-        signal.signal(signal.SIGIO, self.before)
+        if self.own:
+            self.asked.close()

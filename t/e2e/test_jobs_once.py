@@ -2,11 +2,10 @@
 
 import contextlib
 import signal
-import threading
 
 import pytest
 
-from job_client import (JOBS, SLOW, Held, events, everybody,
+from job_client import (JOBS, SLOW, Asked, Held, events, everybody,
                         finished, get, needs_root, resolv_conf, submit, told,
                         workers)
 from nats_client import SHARED, Nats, own_consumer
@@ -97,7 +96,7 @@ def test_no_other_host_takes_over_a_change_that_was_begun(stack, reader,
                                                           writer):
     """Of _any: it was delivered to the others when its worker died."""
     with contextlib.ExitStack() as held:
-        asked = threading.Event()
+        asked = held.enter_context(contextlib.closing(Asked()))
         for number in range(3):
             held.enter_context(Held(resolv_conf(stack, number), asked))
         job_id = update(writer, "_any", "192.0.2.12")
