@@ -2,11 +2,10 @@
  * lib/span.c: one span as OTLP/JSON.
  *
  * Written by hand into the caller's buffer, as it is done once or more for
- * each request: no allocation, no tree.
+ * each request: no allocation, no tree, no format to be read.
  */
 #include "lib/span.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,19 +108,32 @@ add_member(struct text *t, const char *before, const char *text)
 }
 
 static void
+add_number(struct text *t, const char *before, int64_t number)
+{
+	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + left % 10);
+	while (left /= 10);
+	if (number < 0)
+		digits[--at] = '-';
+	add_plain(t, before);
+	add(t, digits + at, sizeof(digits) - at);
+}
+
+static void
 add_attribute(struct text *t, const struct span_attribute *a, bool first)
 {
-	char number[64];
-
 	add_member(t, first ? "{\"key\":" : ",{\"key\":", a->key);
 	if (a->type == SPAN_TEXT) {
 		add_member(t, ",\"value\":{\"stringValue\":", a->text);
 		add_plain(t, "}}");
 		return;
 	}
-	snprintf(number, sizeof(number),
-		 ",\"value\":{\"intValue\":\"%" PRId64 "\"}}", a->number);
-	add_plain(t, number);
+	add_number(t, ",\"value\":{\"intValue\":\"", a->number);
+	add_plain(t, "\"}}");
 }
 
 static bool
@@ -162,18 +174,17 @@ add_head(struct text *t, const struct span *span)
 	const struct trace *trace = span->trace;
 	unsigned flags = FLAG_KNOWN | (span->remote ? FLAG_REMOTE : 0) |
 			 (trace->sampled ? FLAG_SAMPLED : 0);
-	char numbers[160];
 
 	add_member(t, "{\"traceId\":", trace->id);
 	add_member(t, ",\"spanId\":", trace->span);
 	if (span->parent && *span->parent)
 		add_member(t, ",\"parentSpanId\":", span->parent);
 	add_member(t, ",\"name\":", span->name);
-	snprintf(numbers, sizeof(numbers),
-		 ",\"flags\":%u,\"kind\":%d,\"startTimeUnixNano\":\"%" PRId64
-		 "\",\"endTimeUnixNano\":\"%" PRId64 "\"",
-		 flags, (int)span->kind, span->start_ns, span->end_ns);
-	add_plain(t, numbers);
+	add_number(t, ",\"flags\":", flags);
+	add_number(t, ",\"kind\":", span->kind);
+	add_number(t, ",\"startTimeUnixNano\":\"", span->start_ns);
+	add_number(t, "\",\"endTimeUnixNano\":\"", span->end_ns);
+	add_plain(t, "\"");
 }
 
 /* A member that is left out where there is no room. */

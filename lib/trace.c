@@ -15,6 +15,7 @@
 #define FLAG_SAMPLED 1
 #define ID_OCTETS    16
 #define SPAN_OCTETS  8
+#define DRAWN_OCTETS 256
 
 /* in a traceparent */
 enum { AT_ID = 3, AT_SPAN = 36, AT_FLAGS = 53, LENGTH = 55 };
@@ -245,6 +246,28 @@ trace_read(struct trace *trace, const char *traceparent, const char *tracestate)
 	return true;
 }
 
+/* Random octets, taken from the kernel for many ids at once.  A thread that
+ * forks has made none before: its child would make the same. */
+static void
+draw_octets(unsigned char *out, size_t size)
+{
+	static _Thread_local struct {
+		unsigned char octets[DRAWN_OCTETS];
+		size_t left;
+	} pool;
+
+	if (pool.left < size) {
+		/* Up to 256 octets come whole. */
+		if (getrandom(pool.octets, DRAWN_OCTETS, 0) != DRAWN_OCTETS) {
+			perror("getrandom");
+			abort();
+		}
+		pool.left = DRAWN_OCTETS;
+	}
+	pool.left -= size;
+	memcpy(out, pool.octets + pool.left, size);
+}
+
 /* Random digits, not all of them 0. */
 static void
 draw(char *out, size_t octets)
@@ -253,11 +276,7 @@ draw(char *out, size_t octets)
 	unsigned char any = 0;
 
 	do {
-		/* So few octets come whole. */
-		if (getrandom(raw, octets, 0) != (ssize_t)octets) {
-			perror("getrandom");
-			abort();
-		}
+		draw_octets(raw, octets);
 		for (size_t i = 0; i < octets; i++) {
 			any |= raw[i];
 			out[2 * i] = hex[raw[i] >> 4];

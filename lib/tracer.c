@@ -354,6 +354,7 @@ tracer_new(const struct config *config, const struct tracer_options *options,
 		release(t);
 		return err_set(info, err, "no memory for traces");
 	}
+	pthread_setname_np(t->thread, "tracer");
 	*tracer = t;
 	return ERR_OK;
 }

@@ -86,7 +86,7 @@ def test_from_the_command_line_to_the_provider(stack, collector):
     assert publish.name == "publish jobs.live.query"
     message = {"messaging.system": "nats",
                "messaging.destination.name": "jobs.live.query.host.w-0",
-               "messaging.message.id": job_id, "osapi.job.id": job_id,
+               "osapi.job.id": job_id,
                "osapi.operation": "network.dns.get"}
     assert message.items() <= publish.attributes.items()
     assert publish.attributes["messaging.operation"] == "publish"

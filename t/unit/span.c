@@ -53,6 +53,7 @@ writes_a_span(void)
 	const struct span_attribute attributes[] = {
 	    SPAN_T("http.route", "/api/v1/jobs/{id}"),
 	    SPAN_N("http.response.status_code", 200),
+	    SPAN_N("least", INT64_MIN),
 	    SPAN_T("missing", NULL),
 	    SPAN_T("empty", ""),
 	    SPAN_N("zero", 0),
@@ -86,8 +87,10 @@ writes_a_span(void)
 	IS_TEXT("a number as a string",
 		attribute(json, "http.response.status_code", "intValue"),
 		"200");
+	IS_TEXT("the least", attribute(json, "least", "intValue"),
+		"-9223372036854775808");
 	IS_INT("what is empty is left out",
-	       json_array_size(json_object_get(json, "attributes")), 2);
+	       json_array_size(json_object_get(json, "attributes")), 3);
 	OK("none was dropped",
 	   !json_object_get(json, "droppedAttributesCount"));
 	OK("no status", !json_object_get(json, "status"));
