@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "lib/json.h"
 
@@ -239,7 +240,7 @@ api_refused(const struct api *api, const struct http_response *response)
 	size_t i;
 
 	/* what belongs to it comes first, also in one common stream */
-	fflush(stdout);
+	output_flush();
 	for (i = 0; i < sizeof(meanings) / sizeof(*meanings); i++) {
 		if (meanings[i].status != response->status)
 			continue;
@@ -261,11 +262,30 @@ api_refused(const struct api *api, const struct http_response *response)
 	return status;
 }
 
+/* Redirects are not followed, so that the token goes nowhere else. */
+static int
+redirected(const struct http_response *response)
+{
+	char location[512];
+	char *safe;
+
+	http_header(response, "Location", location, sizeof(location));
+	safe = terminal_safe(location);
+	command_fail(ERR_NOT_FOUND,
+		     "the API is elsewhere: it sends us to %s (HTTP %d); give "
+		     "that address in --url or api.client.url",
+		     safe ? safe : "?", response->status);
+	free(safe);
+	return EXIT_REFUSED;
+}
+
 int
 api_value(const struct http_response *response, json_t **value)
 {
 	struct err_info info = {{0}};
 
+	if (response->status >= 300 && response->status < 400)
+		return redirected(response);
 	if (json_parse(response->body, response->size, value, &info) == ERR_OK)
 		return 0;
 	command_fail(ERR_NOT_FOUND,
@@ -277,7 +297,7 @@ api_value(const struct http_response *response, json_t **value)
 void
 api_print(const struct http_response *response)
 {
-	fwrite(response->body, 1, response->size, stdout);
+	output_write(response->body, response->size);
 	if (response->size && response->body[response->size - 1] != '\n')
 		putchar('\n');
 }

@@ -12,6 +12,7 @@
 #include "cli/follow.h"
 #include "cli/input.h"
 #include "cli/job_view.h"
+#include "cli/output.h"
 #include "cli/render.h"
 #include "cli/terminal.h"
 #include "lib/clock.h"
@@ -273,7 +274,7 @@ show_end(const struct api *api, const struct followed *followed)
 		job_view_results(stdout, api->spec, followed->job);
 	if (job_view_completed(followed->job))
 		return 0;
-	fflush(stdout);
+	output_flush();
 	if (!job_view_ended(followed->job))
 		return command_fail(ERR_TIMEOUT,
 				    "job %s is not done yet; osapi client job "

@@ -7,6 +7,7 @@
 #include "cli/api.h"
 #include "cli/client.h"
 #include "cli/input.h"
+#include "cli/output.h"
 
 #define REQUEST_TIMEOUT_MS 320000 /* longer than the API makes anyone wait */
 #define HEADERS_MAX        32
@@ -60,7 +61,7 @@ show(const struct api *api, const struct arguments *arguments,
 		status = write_output(path, response);
 	else
 		api_print(response);
-	fflush(stdout);
+	output_flush();
 	if (!status && response->status >= 400)
 		status = api_refused(api, response);
 	return status;

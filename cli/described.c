@@ -11,6 +11,7 @@
 #include "cli/api.h"
 #include "cli/confirm.h"
 #include "cli/described_call.h"
+#include "cli/output.h"
 #include "cli/render.h"
 #include "cli/terminal.h"
 #include "lib/clock.h"
@@ -87,7 +88,7 @@ count_failures(const json_t *answer)
 
 	if (failed == 0)
 		return 0;
-	fflush(stdout);
+	output_flush();
 	command_fail(ERR_NOT_FOUND, "%zu of %zu hosts failed or did not answer",
 		     failed, json_array_size(results));
 	return EXIT_REFUSED;
@@ -102,7 +103,7 @@ tell_of_more(const struct described_call *call, const json_t *answer)
 	json_int_t until = (offset ? strtoll(offset, NULL, 10) : 0) +
 			   (json_int_t)json_array_size(rows);
 
-	fflush(stdout);
+	output_flush();
 	if (total > until && json_array_size(rows))
 		fprintf(stderr, "%zu of %lld shown; --offset %lld goes on\n",
 			json_array_size(rows), (long long)total,

@@ -354,6 +354,13 @@ out:
 }
 
 void
+http_header(const struct http_response *response, const char *name, char *out,
+	    size_t size)
+{
+	header_value(response->headers, name, out, size);
+}
+
+void
 http_release(struct http_response *response)
 {
 	free(response->body);

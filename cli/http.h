@@ -49,6 +49,11 @@ struct http_response {
 enum err http_send(const struct http_request *request,
 		   struct http_response *response, struct err_info *info);
 
+/* The value of the answer's last header of this name, "" where there is none; cut to
+ * `size`. */
+void http_header(const struct http_response *response, const char *name,
+		 char *out, size_t size);
+
 void http_release(struct http_response *response);
 
 /* Appends `text` percent-encoded (RFC 3986: all but unreserved characters) to `buf`,

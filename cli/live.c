@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "lib/clock.h"
 
@@ -127,7 +128,7 @@ live_begin(void)
 	own.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	own.c_cc[VMIN] = 1;
 	own.c_cc[VTIME] = 0;
-	fflush(stdout);
+	output_flush();
 	sigemptyset(&resize);
 	sigaddset(&resize, SIGWINCH);
 	sigprocmask(SIG_BLOCK, &resize, &mask_before);
@@ -182,7 +183,7 @@ live_draw(const char *text)
 	}
 	if (drawn < height)
 		fputs("\n\033[J", stdout);
-	fflush(stdout);
+	output_flush();
 }
 
 enum live_event

@@ -8,6 +8,7 @@
 
 #include "cli/catalog.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "lib/log.h"
 
 #define WORDS_MAX 64
@@ -130,21 +131,6 @@ nothing(int signal_number)
 	(void)signal_number;
 }
 
-/* What was printed has arrived, or it was not done. */
-static int
-finish(int status)
-{
-	bool failed;
-
-	errno = 0;
-	failed = fflush(stdout) != 0 || ferror(stdout);
-	if (failed && errno)
-		command_fail(ERR_IO, "standard output: %s", strerror(errno));
-	else if (failed)
-		command_fail(ERR_IO, "standard output cannot be written");
-	return failed && status == 0 ? err_exit(ERR_IO) : status;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -161,6 +147,7 @@ main(int argc, char **argv)
 	log_init("osapi", LOG_FORMAT_BRIEF,
 		 cli.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
 	if (first < argc && strcmp(argv[first], "help") == 0)
-		return finish(help(&cli, argc - first - 1, argv + first + 1));
-	return finish(dispatch(&cli, argc - first, argv + first));
+		return output_finish(
+		    help(&cli, argc - first - 1, argv + first + 1));
+	return output_finish(dispatch(&cli, argc - first, argv + first));
 }

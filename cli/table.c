@@ -11,6 +11,7 @@
 
 #include "cli/cell.h"
 #include "cli/column.h"
+#include "cli/output.h"
 #include "cli/render.h"
 #include "cli/terminal.h"
 
@@ -201,7 +202,7 @@ tell_hidden(const struct fit *fit)
 
 	if (!i)
 		return;
-	fflush(stdout);
+	output_flush();
 	fputs("not shown in a terminal of this width:", stderr);
 	while (i-- > 0) {
 		upper(fit->hidden[i], title, sizeof(title));

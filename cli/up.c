@@ -13,6 +13,7 @@
 
 #include "cli/http.h"
 #include "cli/local.h"
+#include "cli/output.h"
 #include "cli/supervise.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -188,7 +189,7 @@ say_where(const struct up *up)
 	       up->self, up->config_path, port);
 	if (!up->demo)
 		puts("\nCtrl-C stops everything.");
-	fflush(stdout);
+	output_flush();
 }
 
 /* One real job through nginx, as a person would ask for it. */
