@@ -37,11 +37,12 @@ confirm_change(const struct api *api, const struct spec_operation *operation,
 				    "asked",
 				    operation->change, target_text);
 	status = fleet_count(api, &target, &hosts);
-	if (status)
+	/* of one host nobody needs to be asked, of none the API says so */
+	if (status || hosts <= 1)
 		return status;
 	snprintf(question, sizeof(question),
-		 "This will %s on %zu host%s. Continue?", operation->change,
-		 hosts, hosts == 1 ? "" : "s");
+		 "This will %s on %zu hosts. Continue?", operation->change,
+		 hosts);
 	if (terminal_confirm(question))
 		return 0;
 	fputs("osapi: nothing was changed\n", stderr);

@@ -11,7 +11,8 @@ import pytest
 from stack import Up, children, command_line, wait_until
 from terminal import ESCAPE, Terminal
 
-STACK = {"workers": [{"hostname": "alpha", "labels": {"group": "web"}},
+STACK = {"workers": [{"hostname": "alpha", "labels": {"group": "web",
+                                                       "rack": "a"}},
                      {"hostname": "beta", "labels": {"group": "web"}}]}
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -210,8 +211,9 @@ def test_a_change_to_many_hosts_is_asked_for(terminal, stack):
     shown = terminal.shown()
     assert "alpha     failed" in shown and "beta      failed" in shown, \
         "it was tried on both"
-    code, shown = terminal.run(f"{command} alpha")
-    assert code == 1 and "Continue?" not in shown, "one host: no question"
+    for one in ("alpha", "rack:a"):
+        code, shown = terminal.run(f"{command} {one}")
+        assert code == 1 and "Continue?" not in shown, "one host: no question"
 
 
 @pytest.mark.parametrize("width", [120, 80, 40])

@@ -231,11 +231,15 @@ keeps_long_and_unfinished_lines(void)
 	    "head -c 20000 /dev/zero | tr '\\0' x; echo; echo done; exec "
 	    "sleep 1000",
 	    NULL};
+	static const char *const dying[] = {"/bin/sh", "-c",
+					    "printf 'last words'", NULL};
 	struct supervisor *s = begin();
 	char *text;
 
 	add(s, "long", argv, 5000);
+	add(s, "dying", dying, 5000);
 	OK("all of it", printed(s, "long", "done\n", 1));
+	OK("what has no end of line", printed(s, "dying", "last words", 1));
 	finish(s);
 	text = log_of("long");
 	IS_INT("every octet", text ? strspn(text, "x") : 0, 20000);
