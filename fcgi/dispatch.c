@@ -161,8 +161,9 @@ read_parameter(struct request *r, const struct spec_parameter *parameter,
 		return;
 	}
 	schema = schema_resolve(document, parameter->schema);
-	json_object_set(r->parameters, parameter->name,
-			json_object_get(schema, "default"));
+	/* A copy: the description's own counter is not to be fought over. */
+	json_object_set_new(r->parameters, parameter->name,
+			    json_deep_copy(json_object_get(schema, "default")));
 }
 
 static void
