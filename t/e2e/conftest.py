@@ -5,9 +5,11 @@ STACK holds the arguments that it is made with.
 """
 
 import json
+import os
 
 import pytest
 
+from installed import Installed
 from stack import Stack
 
 CURRENT = pytest.StashKey()
@@ -15,8 +17,10 @@ CURRENT = pytest.StashKey()
 
 @pytest.fixture(scope="module")
 def stack(request):
-    """The module's own stack, ready."""
-    made = Stack(**getattr(request.module, "STACK", {})).start()
+    """The module's own stack, ready: of what was built, or of what is
+    installed on a machine that is there for that."""
+    kind = Installed if "OSAPI_TEST_INSTALLED" in os.environ else Stack
+    made = kind(**getattr(request.module, "STACK", {})).start()
     request.node.stash[CURRENT] = made
     yield made
     made.close()

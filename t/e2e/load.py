@@ -4,6 +4,8 @@ answer that was not what they asked for."""
 import http.client
 import itertools
 import json
+import os
+import sys
 import threading
 
 from stack import LIMIT
@@ -13,6 +15,7 @@ JOB = json.dumps({"operation": {"type": "system.hostname.get", "data": {}},
 REQUESTS = (("GET", "/health", None), ("POST", "/api/v1/jobs", JOB),
             ("GET", "/api/v1/jobs?limit=3", None),
             ("POST", "/api/v1/jobs", JOB),
+            # waits for a worker's answer
             ("GET", "/api/v1/system/hostname", None))
 
 
@@ -73,3 +76,15 @@ class Load:
         """Until that many more answers have come."""
         until = self.answers + count
         wait_until("the load goes on", lambda: self.answers >= until)
+
+
+def main():
+    """PORT: load until standard input ends, then what came of it as JSON."""
+    with Load(int(sys.argv[1]), os.environ["TOKEN"], clients=3) as load:
+        sys.stdin.read()
+    json.dump({"answers": load.answers, "jobs": load.jobs,
+               "failures": load.failures}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ namespace, as soon as anybody replaces the real file by a rename (as editors,
 DHCP clients and osapi itself do), and the worker would change this machine.
 So the directory is private, and the file is a mount within it."""
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -23,6 +24,8 @@ def possible():
 
 def resolv_conf(stack, number):
     """The resolv.conf of a worker, as it is seen from outside."""
+    if "OSAPI_TEST_INSTALLED" in os.environ:
+        return pathlib.Path("/etc/resolv.conf")
     return stack.directory / f"resolv-{number}.conf"
 
 
