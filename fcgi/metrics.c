@@ -63,13 +63,15 @@ write_own(struct exposition *e, const struct scoreboard *board,
 	const struct family_row *row = &families[family];
 	const struct dimensions *d = scoreboard_dimensions(board);
 	const char *label = dimension_labels(d, row->a, a);
+	/* One goes with its process, the other stays. */
+	enum family sign =
+	    row->kind == FAMILY_OWN_GAUGE ? FAMILY_START_TIME : FAMILY_CPU;
 	char labels[LABELS_SIZE];
 
 	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++) {
 		int64_t value = scoreboard_own(board, i, family, a);
-		bool lives = scoreboard_own(board, i, FAMILY_START_TIME, 0) > 0;
 
-		if (!lives && (row->kind == FAMILY_OWN_GAUGE || !value))
+		if (!scoreboard_own(board, i, sign, 0))
 			continue;
 		snprintf(labels, sizeof(labels), "process=\"%zu\"%s%s", i,
 			 *label ? "," : "", label);

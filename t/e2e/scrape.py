@@ -2,6 +2,8 @@
 
 import re
 
+from stack import wait_until
+
 PATH = "/metrics"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 SAMPLE = re.compile(r'([a-z0-9_]+)(?:\{(.*)\})? (-?\d+(?:\.\d+)?)')
@@ -43,3 +45,12 @@ class Scrape:
     def values(self, label):
         """All values that a label has."""
         return {v for _, has in self.samples for k, v in has if k == label}
+
+
+def settled(client):
+    """A scrape when every job that was submitted is counted as finished."""
+    def even():
+        scrape = Scrape(client)
+        return scrape("osapi_jobs_submitted_total") == \
+            scrape("osapi_jobs_finished_total") and scrape
+    return wait_until("all jobs are counted", even)

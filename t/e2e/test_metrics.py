@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import \
 
 from front import Site
 from job_client import HOSTNAME, JOBS, everybody, finished, submit
-from scrape import Scrape
+from scrape import Scrape, settled
 from stack import LIMIT, wait_until
 
 STACK = {"workers": [{"hostname": "web-01"}],
@@ -107,7 +107,7 @@ def test_what_waits_is_seen(stack, reader):
     """A client that waits for a job is in flight and parked."""
     job_id = stack.client("write").post(JOBS, {
         "operation": {"type": "network.ping.do",
-                      "data": {"address": "127.0.0.1", "count": 10}},
+                      "data": {"address": "127.0.0.1", "count": 20}},
         "target_hostname": "web-01"}).json()["job_id"]
     waiting = threading.Thread(target=reader.get,
                                args=(f"{JOBS}/{job_id}?wait=30s",))
@@ -116,11 +116,10 @@ def test_what_waits_is_seen(stack, reader):
     def seen():
         scrape = Scrape(reader)
         return scrape("osapi_waiters") == 1 and \
-            scrape("http_server_active_requests") == 2
-    wait_until("one waits, one scrapes", seen)
-    wait_until("a worker runs a job", lambda: Scrape(reader)(
-        "osapi_jobs", status="processing") == 1)
-    assert Scrape(reader)("osapi_jobs_oldest_age_seconds") > 0
+            scrape("http_server_active_requests") == 2 and \
+            scrape("osapi_jobs", status="processing") == 1 and \
+            scrape("osapi_jobs_oldest_age_seconds", status="processing") > 0
+    wait_until("one waits, one scrapes, a worker runs a job", seen)
     waiting.join()
     wait_until("nobody waits", lambda: Scrape(reader)("osapi_waiters") == 0)
 
@@ -128,6 +127,7 @@ def test_what_waits_is_seen(stack, reader):
 def test_each_job_is_counted_once(stack, reader):
     """Both processes see every event; the pool counts it once."""
     writer = stack.client("write")
+    settled(reader)
     more = Growth(reader)
     ids = [submit(writer) for _ in range(20)]
     ids += [submit(writer, "network.dns.get", {"interface_name": "none0"})

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from job_client import HOSTNAME, JOBS, everybody, submit
-from scrape import Scrape
+from scrape import Scrape, settled
 from stack import ROOT, Client, free_port, wait_until
 
 sys.path.insert(0, str(ROOT / "t/lint"))
@@ -115,7 +115,7 @@ class Load:
 def fixture_minute(stack, reader):
     """Prometheus after a minute, and the load that there was."""
     everybody(stack, reader, 2)
-    before = Scrape(reader)
+    before = settled(reader)
     prometheus = Prometheus(stack)
     load = Load(stack)
     try:
