@@ -79,7 +79,8 @@ static void
 published(int64_t us, enum err result, void *arg)
 {
 	scoreboard_observe(arg, FAMILY_NATS_PUBLISH, 0, 0, us);
-	if (result)
+	/* A conflict is an answer to who was not the first. */
+	if (result && result != ERR_CONFLICT)
 		scoreboard_add(arg, FAMILY_NATS_PUBLISH_FAILURES, 1);
 }
 

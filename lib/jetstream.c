@@ -122,8 +122,8 @@ jetstream_publish_end(struct broker *broker, struct jetstream_flight *flight,
 	struct err_info words = {.text = ""};
 	enum err first = ERR_OK;
 	enum err sent = broker_collect(broker, &flight->call, timeout_ms, info);
+	int64_t spent_us = clock_mono_us() - flight->begun_us;
 
-	broker_published(broker, clock_mono_us() - flight->begun_us, sent);
 	for (size_t i = 0; i < flight->count; i++) {
 		errors[i] = sent;
 		if (flight->replies[i] == NULL)
@@ -136,7 +136,10 @@ jetstream_publish_end(struct broker *broker, struct jetstream_flight *flight,
 		natsMsg_Destroy(flight->replies[i]);
 	}
 	/* What was answered says more than that something was not. */
-	return first != ERR_OK ? first : sent;
+	if (first == ERR_OK)
+		first = sent;
+	broker_published(broker, spent_us, first);
+	return first;
 }
 
 enum err

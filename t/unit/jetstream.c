@@ -90,6 +90,22 @@ put(struct on *on, const char *subject, const char *text, const char *name,
 
 /* ---- publishing ---- */
 
+struct told { /* to who measures */
+	int count;
+	int64_t us;
+	enum err result;
+};
+
+static void
+tell(int64_t us, enum err result, void *arg)
+{
+	struct told *told = arg;
+
+	told->count++;
+	told->us = us;
+	told->result = result;
+}
+
 static void
 tells_the_fate_of_each_message(void)
 {
@@ -98,8 +114,10 @@ tells_the_fate_of_each_message(void)
 	struct err_info info = {.text = ""};
 	enum err errors[4];
 	natsMsg *messages[4];
+	struct told told = {.count = 0};
 
 	begin(&on);
+	broker_on_published(on.broker, tell, &told);
 	messages[0] = message("s.a", "1", "Nats-Msg-Id", "x");
 	messages[1] = message("nowhere.a", "1", NULL, NULL);
 	messages[2] = message("s.a", "1", "Nats-Msg-Id", "x");
@@ -118,6 +136,9 @@ tells_the_fate_of_each_message(void)
 	OK("is said", acks[2].duplicate);
 	IS_INT("with the sequence of the first", (int)acks[2].sequence, 1);
 	IS_INT("a wrong last sequence", errors[3], ERR_CONFLICT);
+	IS_INT("who measures is told once", told.count, 1);
+	IS_INT("with the result", told.result, ERR_UNAVAILABLE);
+	OK("and the time", told.us > 0 && told.us < GUARD_MS * 1000);
 	for (int i = 0; i < 4; i++)
 		natsMsg_Destroy(messages[i]);
 	finish(&on);
