@@ -292,7 +292,7 @@ static int
 follow_created(const struct api *api, const struct http_response *created,
 	       int64_t limit_ms)
 {
-	struct followed followed = {.limit_ms = limit_ms};
+	struct followed followed = {.limit_ms = limit_ms, .patient = true};
 	json_t *answer = NULL;
 	int status = api_value(created, &answer);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/job_view.h"
@@ -19,8 +20,10 @@
 #define TURN_MS        20000 /* of one request */
 #define TURN_SHOWN_MS  1000
 #define TURN_MARGIN_MS 10000
+#define PATIENCE_MS    30000 /* with an API that does not answer */
+#define AGAIN_S        1
 
-enum { EXIT_INTERRUPTED = 128 };
+enum { ASK_AGAIN = -1, EXIT_INTERRUPTED = 128 };
 
 /* ---- being interrupted ---- */
 
@@ -102,26 +105,60 @@ progress_text(const json_t *job, int64_t begun_ms)
 	return NULL;
 }
 
+/* Replaces the line on the terminal. */
 static void
-show_progress(const json_t *job, int64_t begun_ms)
+show_line(const char *text)
 {
-	char *text = progress_text(job, begun_ms);
 	size_t width = terminal_width(stderr);
 
-	if (!text)
-		return;
 	fputs("\r\033[K", stderr);
 	/* a line that is broken could not be taken back */
 	terminal_print_cut(stderr, text, width - 1);
 	fflush(stderr);
+}
+
+static void
+show_progress(const json_t *job, int64_t begun_ms)
+{
+	char *text = progress_text(job, begun_ms);
+
+	if (text)
+		show_line(text);
 	free(text);
 }
 
 /* ---- asking ---- */
 
-static int
-ask(const struct api *api, struct followed *followed, int64_t turn_ms)
+/* Whether this may pass: a restart of the API, a full table of waiters. */
+static bool
+may_pass(enum err code, int http_status)
 {
+	return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT ||
+	       (code == ERR_OK && (http_status == 429 ||
+				   (http_status >= 502 && http_status <= 504)));
+}
+
+static int
+send_quietly(const struct api *api, const char *path, int64_t timeout_ms,
+	     struct http_response *response)
+{
+	struct http_request request = {.method = "GET",
+				       .timeout_ms = timeout_ms};
+	struct err_info info = {{0}};
+	enum err code = api_exchange(api, path, &request, response, &info);
+
+	if (may_pass(code, response->status))
+		return ASK_AGAIN;
+	return code == ERR_OK ? 0 : command_fail(code, "%s", info.text);
+}
+
+/* One request.  0: there is the job; ASK_AGAIN, where it may say nothing of a failure
+ * that may pass; else an exit code after a line on stderr. */
+static int
+ask(const struct api *api, struct followed *followed, int64_t turn_ms,
+    bool quiet)
+{
+	int64_t timeout_ms = turn_ms + TURN_MARGIN_MS;
 	char path[128];
 	int status;
 
@@ -131,8 +168,10 @@ ask(const struct api *api, struct followed *followed, int64_t turn_ms)
 	else
 		snprintf(path, sizeof(path), "/api/v1/jobs/%s", followed->id);
 	follow_release(followed);
-	status = api_call(api, "GET", path, NULL, turn_ms + TURN_MARGIN_MS,
-			  &followed->response);
+	status = quiet
+		     ? send_quietly(api, path, timeout_ms, &followed->response)
+		     : api_call(api, "GET", path, NULL, timeout_ms,
+				&followed->response);
 	if (status)
 		return status;
 	if (followed->response.status >= 400)
@@ -140,28 +179,48 @@ ask(const struct api *api, struct followed *followed, int64_t turn_ms)
 	return api_value(&followed->response, &followed->job);
 }
 
+/* How long the next request may wait: a turn, or what is left. */
+static int64_t
+turn_of(const struct followed *followed, int64_t begun_ms, bool progress)
+{
+	int64_t turn_ms = progress ? TURN_SHOWN_MS : TURN_MS;
+	int64_t left_ms;
+
+	if (followed->limit_ms < 0)
+		return turn_ms;
+	left_ms = followed->limit_ms - (clock_mono_ms() - begun_ms);
+	if (left_ms < turn_ms)
+		turn_ms = left_ms;
+	return turn_ms > 0 ? turn_ms : 0;
+}
+
 int
 follow(const struct api *api, struct followed *followed)
 {
+	static const struct timespec pause = {.tv_sec = AGAIN_S};
 	bool progress = isatty(STDERR_FILENO) && !api->json;
 	int64_t begun_ms = clock_mono_ms();
-	int64_t left_ms = followed->limit_ms;
+	int64_t away_ms = 0; /* since when there is no answer, 0: there is */
 	int status;
 
 	for (;;) {
-		int64_t turn_ms = progress ? TURN_SHOWN_MS : TURN_MS;
+		int64_t now_ms = clock_mono_ms();
+		int64_t turn_ms = turn_of(followed, begun_ms, progress);
+		bool quiet = followed->patient && turn_ms > 0 &&
+			     (!away_ms || now_ms - away_ms < PATIENCE_MS);
 
-		if (followed->limit_ms >= 0 && left_ms < turn_ms)
-			turn_ms = left_ms;
-		status = ask(api, followed, turn_ms);
-		if (status || job_view_ended(followed->job))
-			break;
-		if (followed->limit_ms >= 0) {
-			left_ms =
-			    followed->limit_ms - (clock_mono_ms() - begun_ms);
-			if (left_ms <= 0)
-				break;
+		status = ask(api, followed, turn_ms, quiet);
+		if (status == ASK_AGAIN) {
+			away_ms = away_ms ? away_ms : now_ms;
+			if (progress)
+				show_line("the API does not answer, trying "
+					  "again");
+			nanosleep(&pause, NULL);
+			continue;
 		}
+		away_ms = 0;
+		if (status || job_view_ended(followed->job) || turn_ms == 0)
+			break;
 		if (progress)
 			show_progress(followed->job, begun_ms);
 	}

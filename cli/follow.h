@@ -5,6 +5,7 @@
 #define OSAPI_CLI_FOLLOW_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cli/api.h"
@@ -13,6 +14,7 @@
 struct followed {
 	const char *id;
 	int64_t limit_ms; /* of waiting; 0: none at all, -1: no limit */
+	bool patient;     /* the API may be away for a while */
 	struct http_response response; /* the last answer */
 	json_t *job;                   /* its JSON, owned */
 };

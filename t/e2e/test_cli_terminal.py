@@ -182,6 +182,19 @@ def test_job_run_tells_who_has_answered(terminal, stack, silent):
     assert "have answered" not in shown, "the progress line is gone"
 
 
+def test_job_run_waits_for_an_api_that_is_away(terminal, stack, silent):
+    terminal.start("osapi client job run system.hostname.get -T _all")
+    terminal.wait("1 of 2 hosts have answered: alpha")
+    os.kill(stack.nginx.pid, signal.SIGTERM)
+    stack.nginx.popen.wait()
+    terminal.wait("the API does not answer, trying again")
+    os.kill(stack.workers[1].pid, signal.SIGCONT)
+    stack.nginx.start()
+    assert terminal.end() == 0
+    shown = terminal.shown()
+    assert "beta" in shown and "trying again" not in shown, shown
+
+
 def test_job_run_ends_with_the_last_answer(terminal, stack, silent):
     terminal.start("osapi client job run system.hostname.get -T _all")
     terminal.wait("1 of 2 hosts have answered: alpha")
