@@ -3,21 +3,17 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/catalog.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/terminal.h"
 #include "lib/log.h"
 
 #define WORDS_MAX 64
-
-static void
-usage(FILE *out)
-{
-	fputs("usage: osapi [-f FILE] [-d|--debug] [-j|--json] COMMAND\n", out);
-}
 
 static int
 help_all(void)
@@ -25,8 +21,8 @@ help_all(void)
 	struct arguments common = {0};
 	const struct command *row;
 
-	usage(stdout);
-	puts("\nLinux hosts as appliances.\n\nCommands of the operator:");
+	puts("usage: osapi [-f FILE] [-d|--debug] [-j|--json] COMMAND\n\n"
+	     "Linux hosts as appliances.\n\nCommands of the operator:");
 	for (row = command_local; row->words; row++)
 		printf("  %-18s  %s\n", row->words, row->summary);
 	puts("\nCommands through the API (osapi client --help lists them):\n"
@@ -77,6 +73,28 @@ help(const struct cli *cli, int argc, char **argv)
 	return dispatch(cli, i + 1, words);
 }
 
+static void
+wrong_flag(const char *word)
+{
+	static const char *const known[] = {"--file", "--debug", "--json",
+					    "--help", NULL};
+	const char *near = command_suggest(word, known);
+	char *safe = terminal_safe(word);
+
+	if (near && strcmp(near, word) == 0)
+		command_fail(ERR_INVALID, "%s needs a value: FILE", near);
+	else if (near)
+		command_fail(ERR_INVALID,
+			     "%.80s: unknown flag, did you mean %s?",
+			     safe ? safe : "?", near);
+	else
+		command_fail(ERR_INVALID,
+			     "%.80s: unknown flag, or its value is missing "
+			     "(osapi --help)",
+			     safe ? safe : "?");
+	free(safe);
+}
+
 /* Takes the flags before the command; the index of the command, -1 after a
  * message. */
 static int
@@ -99,11 +117,7 @@ global_flags(struct cli *cli, int argc, char **argv)
 			   i + 1 < argc) {
 			cli->config_path = argv[++i];
 		} else {
-			usage(stderr);
-			command_fail(ERR_INVALID,
-				     "%s: unknown flag, or its "
-				     "value is missing",
-				     word);
+			wrong_flag(word);
 			return -1;
 		}
 	}

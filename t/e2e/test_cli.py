@@ -218,6 +218,13 @@ def test_did_you_mean(osapi, words, meant):
     assert done.returncode == 2 and f"did you mean {meant}" in done.stderr
 
 
+@pytest.mark.parametrize("words, text", [
+    ("--jsn version", "did you mean --json?"), ("-x version", "osapi --help"),
+    ("--file", "needs a value: FILE"), ("-f", "value is missing")])
+def test_flags_before_the_command(osapi, words, text):
+    one_line(osapi(*words.split()), 2, text)
+
+
 def test_a_variable_that_is_no_key(osapi):
     done = osapi("client", "health", env={"OSAPI_API_CLIENT_ULR": "x"})
     assert done.returncode == 0
