@@ -122,18 +122,18 @@ void
 follower_state(struct follower *f, struct follower_state *state)
 {
 	int64_t now_ms = clock_mono_ms();
-	size_t waiting = mailbox_count(f->live);
+	struct mailbox_state live = mailbox_state(f->live);
 
-	*state = (struct follower_state){
-	    .overflows = mailbox_overflows(f->live), .in_step_ms = -1};
+	*state = (struct follower_state){.overflows = live.overflows,
+					 .in_step_ms = -1};
 	pthread_mutex_lock(&f->mutex);
 	state->filled = f->shared.filled;
 	state->applied = f->shared.applied;
 	state->bytes = f->shared.bytes;
 	state->fills = f->shared.fills;
 	state->resets = f->shared.resets;
-	state->lag = waiting;
-	if (f->shared.announced > f->shared.applied + waiting)
+	state->lag = live.count;
+	if (f->shared.announced > f->shared.applied + live.count)
 		state->lag = f->shared.announced - f->shared.applied;
 	if (f->shared.in_step_ms)
 		state->in_step_ms = now_ms - f->shared.in_step_ms;
@@ -217,7 +217,7 @@ apply_kept(natsMsg *message, const struct jetstream_meta *meta, void *arg)
 			meta->timestamp_ns);
 		tell(f);
 	}
-	return !mailbox_closed(f->live);
+	return !mailbox_state(f->live).closed;
 }
 
 /* Asks for the stream's last number, and notices another stream of its name. */
@@ -269,7 +269,7 @@ replay_missing(struct follower *f, struct replay *replay, struct err_info *info)
 	range.from = f->applied + 1;
 	range.to = f->announced;
 	err = replay_run(replay, &range, apply_kept, f, info);
-	if (err == ERR_OK && mailbox_closed(f->live))
+	if (err == ERR_OK && mailbox_state(f->live).closed)
 		err = ERR_ABORTED;
 	/* What lies behind the last that came was deleted. */
 	if (err == ERR_OK && f->applied < range.to)
@@ -360,7 +360,7 @@ check_in_step(struct follower *f)
 	if (!f->in_step)
 		return;
 	tell_good(f, false);
-	if (f->applied >= f->announced || mailbox_count(f->live) > 0)
+	if (f->applied >= f->announced || mailbox_state(f->live).count > 0)
 		return;
 	if (!f->republishes || f->applied < f->announced_once)
 		f->in_step = false;
@@ -402,7 +402,7 @@ follower_main(void *arg)
 {
 	struct follower *f = arg;
 
-	while (!mailbox_closed(f->live)) {
+	while (!mailbox_state(f->live).closed) {
 		if (f->in_step)
 			follow(f);
 		else

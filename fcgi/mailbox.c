@@ -101,18 +101,28 @@ mailbox_put(natsMsg *message, void *arg)
 	natsMsg_Destroy(message);
 }
 
-enum mail
-mailbox_take(struct mailbox *mailbox, int64_t wait_ms, natsMsg **message)
+/* Waits, with the mutex, until it is closed or, with `anything`, there is
+ * something to say; up to `wait_ms`. */
+static void
+await(struct mailbox *mailbox, int64_t wait_ms, bool anything)
 {
 	struct timespec deadline = clock_mono_deadline(wait_ms);
-	enum mail mail = MAIL_MESSAGE;
 	int error = 0;
 
-	pthread_mutex_lock(&mailbox->mutex);
-	while (mailbox->count == 0 && !mailbox->lost && !mailbox->closed &&
+	while (!mailbox->closed &&
+	       !(anything && (mailbox->count || mailbox->lost)) &&
 	       error != ETIMEDOUT)
 		error = pthread_cond_timedwait(&mailbox->filled,
 					       &mailbox->mutex, &deadline);
+}
+
+enum mail
+mailbox_take(struct mailbox *mailbox, int64_t wait_ms, natsMsg **message)
+{
+	enum mail mail = MAIL_MESSAGE;
+
+	pthread_mutex_lock(&mailbox->mutex);
+	await(mailbox, wait_ms, true);
 	if (mailbox->closed) {
 		mail = MAIL_CLOSED;
 	} else if (mailbox->lost) {
@@ -130,13 +140,8 @@ mailbox_take(struct mailbox *mailbox, int64_t wait_ms, natsMsg **message)
 void
 mailbox_pause(struct mailbox *mailbox, int64_t wait_ms)
 {
-	struct timespec deadline = clock_mono_deadline(wait_ms);
-	int error = 0;
-
 	pthread_mutex_lock(&mailbox->mutex);
-	while (!mailbox->closed && error != ETIMEDOUT)
-		error = pthread_cond_timedwait(&mailbox->filled,
-					       &mailbox->mutex, &deadline);
+	await(mailbox, wait_ms, false);
 	pthread_mutex_unlock(&mailbox->mutex);
 }
 
@@ -158,35 +163,15 @@ mailbox_close(struct mailbox *mailbox)
 	pthread_mutex_unlock(&mailbox->mutex);
 }
 
-bool
-mailbox_closed(struct mailbox *mailbox)
+struct mailbox_state
+mailbox_state(struct mailbox *mailbox)
 {
-	bool closed;
+	struct mailbox_state state;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	closed = mailbox->closed;
+	state = (struct mailbox_state){.closed = mailbox->closed,
+				       .count = mailbox->count,
+				       .overflows = mailbox->overflows};
 	pthread_mutex_unlock(&mailbox->mutex);
-	return closed;
-}
-
-size_t
-mailbox_count(struct mailbox *mailbox)
-{
-	size_t count;
-
-	pthread_mutex_lock(&mailbox->mutex);
-	count = mailbox->count;
-	pthread_mutex_unlock(&mailbox->mutex);
-	return count;
-}
-
-uint64_t
-mailbox_overflows(struct mailbox *mailbox)
-{
-	uint64_t overflows;
-
-	pthread_mutex_lock(&mailbox->mutex);
-	overflows = mailbox->overflows;
-	pthread_mutex_unlock(&mailbox->mutex);
-	return overflows;
+	return state;
 }

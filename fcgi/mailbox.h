@@ -47,10 +47,12 @@ void mailbox_clear(struct mailbox *mailbox);
 
 /* Wakes the reader for good.  From every thread. */
 void mailbox_close(struct mailbox *mailbox);
-bool mailbox_closed(struct mailbox *mailbox);
 
-/* Messages waiting, and how often it was full since it was made. */
-size_t mailbox_count(struct mailbox *mailbox);
-uint64_t mailbox_overflows(struct mailbox *mailbox);
+struct mailbox_state {
+	bool closed;
+	size_t count;       /* messages waiting */
+	uint64_t overflows; /* how often it was full since it was made */
+};
+struct mailbox_state mailbox_state(struct mailbox *mailbox);
 
 #endif

@@ -12,53 +12,16 @@
 #include "fcgi/feed.h"
 #include "fcgi/view.h"
 #include "lib/log.h"
+#include "t/support/index_node.h"
 #include "t/support/job_store.h"
+#include "t/support/nats_server.h"
 #include "t/unit/unit.h"
 
 #define GUARD_MS 90000 /* a failure guard, not a limit */
 #define WRITERS  4
 #define JOBS     500 /* of each writer; 5 changes a job: 10,000 in all */
 
-/* ---- waiting for what nobody announces ---- */
-
-static pthread_mutex_t mutex =
-    PTHREAD_MUTEX_INITIALIZER; /* none: for the condition */
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-
-static void
-on_change(const char *job_id, void *arg)
-{
-	(void)job_id;
-	(void)arg;
-	pthread_cond_broadcast(&changed);
-}
-
-/* Until an index changes, or 10 ms. */
-static void
-look_again_soon(void)
-{
-	struct timespec deadline;
-
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_nsec += 10 * CLOCK_NS_PER_MS;
-	if (deadline.tv_nsec >= CLOCK_NS_PER_S) {
-		deadline.tv_nsec -= CLOCK_NS_PER_S;
-		deadline.tv_sec++;
-	}
-	pthread_mutex_lock(&mutex);
-	pthread_cond_timedwait(&changed, &mutex, &deadline);
-	pthread_mutex_unlock(&mutex);
-}
-
-static bool
-await_ready(struct feed *feed)
-{
-	int64_t until_ms = clock_mono_ms() + GUARD_MS;
-
-	while (!feed_ready(feed, NULL) && clock_mono_ms() < until_ms)
-		look_again_soon();
-	return feed_ready(feed, NULL);
-}
+/* ---- waiting ---- */
 
 static bool
 await_completed(struct index *index, size_t jobs)
@@ -67,7 +30,7 @@ await_completed(struct index *index, size_t jobs)
 	struct index_counts counts;
 
 	do {
-		look_again_soon();
+		index_node_look_again_soon();
 		index_counts(index, &counts);
 	} while (counts.by_status[JOB_COMPLETED] < jobs &&
 		 clock_mono_ms() < until_ms);
@@ -84,7 +47,7 @@ await_responses(struct index *index, char (*ids)[UUID_SIZE], size_t count)
 		while (!index_complete(index, ids[i])) {
 			if (clock_mono_ms() > until_ms)
 				return false;
-			look_again_soon();
+			index_node_look_again_soon();
 		}
 	return true;
 }
@@ -180,31 +143,6 @@ writer_main(void *arg)
 
 /* ---- cases ---- */
 
-static struct index *
-new_index(void)
-{
-	struct index *index = NULL;
-
-	if (index_new(NULL, 0, &index) != ERR_OK)
-		abort();
-	index_on_change(index, on_change, NULL);
-	return index;
-}
-
-static struct feed *
-new_feed(struct job_store *on, struct index *index)
-{
-	struct err_info info = {.text = ""};
-	struct feed *feed = NULL;
-
-	if (feed_new(on->broker, on->config, index, NULL, &feed, &info) !=
-	    ERR_OK) {
-		fprintf(stderr, "%s\n", info.text);
-		abort();
-	}
-	return feed;
-}
-
 static char *
 see(struct index *index, const char *id)
 {
@@ -249,19 +187,15 @@ index_equals_the_buckets_after_kills(void)
 {
 	static char ids[WRITERS * JOBS][UUID_SIZE];
 	struct writer writers[WRITERS];
-	struct index *lived = new_index();
-	struct index *fresh = new_index();
+	struct index_node lived;
+	struct index_node fresh;
 	struct job_store on;
-	struct job_store reader;
-	struct feed *feed;
-	struct feed *filler;
 
 	log_init("unit", LOG_FORMAT_AUTO, LOG_LEVEL_WARNING);
 	job_store_open(&on, unit_directory(), NULL);
 	job_store_provision(&on);
-	job_store_join(&reader, &on, NULL);
-	feed = new_feed(&reader, lived);
-	OK("the index is filled, with nothing", await_ready(feed));
+	index_node_open(&lived, &on, NULL);
+	OK("the index is filled, with nothing", index_node_await_ready(&lived));
 	for (unsigned i = 0; i < WRITERS; i++) {
 		writers[i] =
 		    (struct writer){.on = &on,
@@ -272,7 +206,7 @@ index_equals_the_buckets_after_kills(void)
 	}
 	for (unsigned kills = 1; kills <= 3; kills++) {
 		while (atomic_load(&done) < kills * 2500)
-			look_again_soon();
+			index_node_look_again_soon();
 		nats_server_kill(on.server);
 		nats_server_restart(on.server);
 	}
@@ -280,52 +214,49 @@ index_equals_the_buckets_after_kills(void)
 		pthread_join(writers[i].thread, NULL);
 	IS_INT("10,000 changes were acknowledged", atomic_load(&done), 10000);
 	OK("all jobs are completed in the index that lived on",
-	   await_completed(lived, WRITERS * JOBS));
-	OK("with their responses", await_responses(lived, ids, WRITERS * JOBS));
-	filler = new_feed(&reader, fresh);
-	OK("another index is filled from the buckets", await_ready(filler));
-	compare(lived, fresh, ids);
-	IS_INT("nothing was unreadable", feed_skipped(feed), 0);
-	feed_free(filler);
-	feed_free(feed);
-	job_store_close(&reader);
+	   await_completed(lived.index, WRITERS * JOBS));
+	OK("with their responses",
+	   await_responses(lived.index, ids, WRITERS * JOBS));
+	index_node_open(&fresh, &on, NULL);
+	OK("another index is filled from the buckets",
+	   index_node_await_ready(&fresh));
+	compare(lived.index, fresh.index, ids);
+	IS_INT("nothing was unreadable", feed_skipped(lived.feed), 0);
+	index_node_close(&fresh);
+	index_node_close(&lived);
 	job_store_close(&on);
-	index_free(lived);
-	index_free(fresh);
 }
 
 static void
 deleted_job_leaves_the_index(void)
 {
 	int64_t until_ms = clock_mono_ms() + GUARD_MS;
-	struct index *index = new_index();
 	struct index_view view;
+	struct index_node node;
 	struct job_store on;
-	struct feed *feed;
 	struct job job;
 	enum err err;
 
 	log_init("unit", LOG_FORMAT_AUTO, LOG_LEVEL_WARNING);
 	job_store_open(&on, unit_directory(), NULL);
 	job_store_provision(&on);
-	feed = new_feed(&on, index);
+	index_node_open(&node, &on, NULL);
 	job_store_add(&on, &job, "_any");
-	while (index_view(index, job.id, &view) != ERR_OK &&
+	while (index_view(node.index, job.id, &view) != ERR_OK &&
 	       clock_mono_ms() < until_ms)
-		look_again_soon();
+		index_node_look_again_soon();
 	index_view_release(&view);
 	IS_INT("deleted", store_job_delete(on.store, job.id, NULL), ERR_OK);
 	do {
-		err = index_view(index, job.id, &view);
+		err = index_view(node.index, job.id, &view);
 		if (err == ERR_OK)
 			index_view_release(&view);
-		look_again_soon();
+		index_node_look_again_soon();
 	} while (err == ERR_OK && clock_mono_ms() < until_ms);
 	IS_INT("and gone here", err, ERR_GONE);
 	job_release(&job);
-	feed_free(feed);
+	index_node_close(&node);
 	job_store_close(&on);
-	index_free(index);
 }
 
 /* ---- documents that are none ---- */
@@ -354,7 +285,7 @@ unreadable_documents_are_refused(void)
 	    {"a key of nothing", true, "other.1", "{}", "no key"},
 	    {"an id that is none", true, "jobs.1", "{}", "no key"},
 	};
-	struct index *index = new_index();
+	struct index *index = index_node_new_index();
 	struct index_counts counts;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

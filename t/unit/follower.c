@@ -345,6 +345,24 @@ await_ready(struct follower *follower, bool wanted)
 
 /* ---- cases ---- */
 
+/* Follows a new bucket "things". */
+static struct follower *
+begin_following(struct broker **reader, bool republish)
+{
+	begin();
+	make_bucket("things", republish);
+	*reader = connect_to(nats_server_port(server));
+	return follow(*reader, "things");
+}
+
+static void
+end_following(struct follower *follower, struct broker *reader)
+{
+	follower_free(follower);
+	broker_free(reader);
+	end();
+}
+
 static void
 fills_then_follows(void)
 {
@@ -366,9 +384,7 @@ fills_then_follows(void)
 	IS_INT("nothing is left to apply", state.lag, 0);
 	IS_INT("the number is known", state.applied, last);
 	IS_INT("one replay was enough", state.fills, 1);
-	follower_free(follower);
-	broker_free(reader);
-	end();
+	end_following(follower, reader);
 }
 
 static void
@@ -441,9 +457,7 @@ waits_for_server_and_bucket(void)
 	follower_state(follower, &state);
 	IS_INT("a bucket that was not there before is no other bucket",
 	       state.resets, 0);
-	follower_free(follower);
-	broker_free(reader);
-	end();
+	end_following(follower, reader);
 }
 
 struct writing {
@@ -483,10 +497,7 @@ survives_kill_and_restart(void)
 	struct broker *reader;
 	pthread_t thread;
 
-	begin();
-	make_bucket("things", true);
-	reader = connect_to(nats_server_port(server));
-	follower = follow(reader, "things");
+	follower = begin_following(&reader, true);
 	pthread_create(&thread, NULL, write_main, &writing);
 	for (unsigned i = 1; i <= 4; i++) {
 		await_writes(&writing, i * 2000);
@@ -499,9 +510,7 @@ survives_kill_and_restart(void)
 	    "after four kills in 10,000 changes all is as in the bucket",
 	    "things", KEYS);
 	IS_INT("the bucket is still the same one", witness.resets, 0);
-	follower_free(follower);
-	broker_free(reader);
-	end();
+	end_following(follower, reader);
 }
 
 static void
@@ -550,10 +559,7 @@ notices_another_bucket_of_the_name(void)
 	struct broker *reader;
 	uint64_t last;
 
-	begin();
-	make_bucket("things", true);
-	reader = connect_to(nats_server_port(server));
-	follower = follow(reader, "things");
+	follower = begin_following(&reader, true);
 	OK("the first bucket is followed", await(put_many("things", 200)));
 	remove_bucket("things");
 	make_bucket("things", true);
@@ -561,9 +567,7 @@ notices_another_bucket_of_the_name(void)
 	last = put_many("things", 450);
 	OK("the second is followed after a reset", await_after(last, 1));
 	check_equal("and only its content is known", "things", KEYS);
-	follower_free(follower);
-	broker_free(reader);
-	end();
+	end_following(follower, reader);
 }
 
 /* Publishes without waiting for each; the sequence is read from the server. */
@@ -595,10 +599,7 @@ overflow_is_mended(void)
 	struct broker *reader;
 	uint64_t last;
 
-	begin();
-	make_bucket("things", true);
-	reader = connect_to(nats_server_port(server));
-	follower = follow(reader, "things");
+	follower = begin_following(&reader, true);
 	OK("it follows", await(put_many("things", 5)));
 	block(true);
 	flood("things", FOLLOWER_QUEUE_MAX + 5000);
@@ -611,9 +612,7 @@ overflow_is_mended(void)
 	last = put_many("things", 5);
 	OK("all that was dropped is read again", await(last));
 	check_equal("and is as in the bucket", "things", KEYS);
-	follower_free(follower);
-	broker_free(reader);
-	end();
+	end_following(follower, reader);
 }
 
 /* A live message with this number, as the server makes it. */
@@ -642,10 +641,7 @@ gap_in_the_numbers_is_mended(void)
 	struct broker *reader;
 	uint64_t last;
 
-	begin();
-	make_bucket("things", true);
-	reader = connect_to(nats_server_port(server));
-	follower = follow(reader, "things");
+	follower = begin_following(&reader, true);
 	last = put_many("things", 20);
 	OK("it follows", await(last) && await_ready(follower, true));
 	forge("things", 3, last + 5);
@@ -660,9 +656,7 @@ gap_in_the_numbers_is_mended(void)
 	IS_INT("the gap made it read again", state.fills, 2);
 	check_equal("and nothing but what the bucket holds is known", "things",
 		    KEYS);
-	follower_free(follower);
-	broker_free(reader);
-	end();
+	end_following(follower, reader);
 }
 
 static void
@@ -671,16 +665,11 @@ bucket_without_republish_is_followed_too(void)
 	struct follower *follower;
 	struct broker *reader;
 
-	begin();
-	make_bucket("things", false);
-	reader = connect_to(nats_server_port(server));
-	follower = follow(reader, "things");
+	follower = begin_following(&reader, false);
 	OK("what was there", await(put_many("things", 20)));
 	OK("what comes later", await(put_many("things", 20)));
 	check_equal("as the bucket holds it", "things", 20);
-	follower_free(follower);
-	broker_free(reader);
-	end();
+	end_following(follower, reader);
 }
 
 static void
@@ -690,10 +679,7 @@ frozen_server_makes_it_unready(void)
 	struct broker *reader;
 	uint64_t last;
 
-	begin();
-	make_bucket("things", true);
-	reader = connect_to(nats_server_port(server));
-	follower = follow(reader, "things");
+	follower = begin_following(&reader, true);
 	OK("it follows", await(put_many("things", 5)));
 	OK("it is ready", await_ready(follower, true));
 	nats_server_freeze(server);
@@ -702,9 +688,7 @@ frozen_server_makes_it_unready(void)
 	last = put_many("things", 5);
 	OK("it goes on", await(last));
 	OK("and is ready again", await_ready(follower, true));
-	follower_free(follower);
-	broker_free(reader);
-	end();
+	end_following(follower, reader);
 }
 
 const char unit_name[] = "follower";

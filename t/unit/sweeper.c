@@ -2,7 +2,6 @@
  * t/unit/sweeper.c: background duties, with two sweepers at work at the same
  * time as in two processes: everything is done, and once.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,53 +11,18 @@
 #include "fcgi/sweeper.h"
 #include "lib/jetstream.h"
 #include "lib/log.h"
+#include "t/support/index_node.h"
 #include "t/support/job_store.h"
 #include "t/unit/unit.h"
 
 #define GUARD_MS 60000 /* a failure guard, not a limit */
 #define NODES    2
 
-/* ---- waiting for what nobody announces ---- */
-
-static pthread_mutex_t mutex =
-    PTHREAD_MUTEX_INITIALIZER; /* none: for the condition */
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-
-static void
-on_change(const char *job_id, void *arg)
-{
-	(void)job_id;
-	(void)arg;
-	pthread_cond_broadcast(&changed);
-}
-
-static void
-look_again_soon(void)
-{
-	struct timespec deadline;
-
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_nsec += 20 * CLOCK_NS_PER_MS;
-	if (deadline.tv_nsec >= CLOCK_NS_PER_S) {
-		deadline.tv_nsec -= CLOCK_NS_PER_S;
-		deadline.tv_sec++;
-	}
-	pthread_mutex_lock(&mutex);
-	pthread_cond_timedwait(&changed, &mutex, &deadline);
-	pthread_mutex_unlock(&mutex);
-}
-
 /* ---- two processes' worth of index, feed and sweeper ---- */
 
-struct node {
-	struct job_store on;
-	struct index *index;
-	struct feed *feed;
-	struct sweeper *sweeper;
-};
-
 static struct job_store world;
-static struct node nodes[NODES];
+static struct index_node nodes[NODES];
+static struct sweeper *sweepers[NODES];
 
 static void
 check(enum err err, const struct err_info *info)
@@ -75,17 +39,8 @@ begin(const struct config_override *overrides)
 	log_init("unit", LOG_FORMAT_AUTO, LOG_LEVEL_WARNING);
 	job_store_open(&world, unit_directory(), overrides);
 	job_store_provision(&world);
-	for (unsigned i = 0; i < NODES; i++) {
-		struct node *node = &nodes[i];
-		struct err_info info = {.text = ""};
-
-		job_store_join(&node->on, &world, overrides);
-		check(index_new(NULL, 0, &node->index), &info);
-		index_on_change(node->index, on_change, NULL);
-		check(feed_new(node->on.broker, node->on.config, node->index,
-			       NULL, &node->feed, &info),
-		      &info);
-	}
+	for (unsigned i = 0; i < NODES; i++)
+		index_node_open(&nodes[i], &world, overrides);
 }
 
 /* Apart from begin, so that jobs can be there before. */
@@ -93,11 +48,11 @@ static void
 begin_to_sweep(void)
 {
 	for (unsigned i = 0; i < NODES; i++) {
-		struct node *node = &nodes[i];
+		struct index_node *node = &nodes[i];
 		struct err_info info = {.text = ""};
 
 		check(sweeper_new(node->on.store, node->on.config, node->feed,
-				  node->index, &node->sweeper, &info),
+				  node->index, &sweepers[i], &info),
 		      &info);
 	}
 }
@@ -106,11 +61,9 @@ static void
 end(void)
 {
 	for (unsigned i = 0; i < NODES; i++) {
-		sweeper_free(nodes[i].sweeper);
-		feed_free(nodes[i].feed);
-		job_store_close(&nodes[i].on);
-		index_free(nodes[i].index);
-		nodes[i] = (struct node){.index = NULL};
+		sweeper_free(sweepers[i]);
+		sweepers[i] = NULL;
+		index_node_close(&nodes[i]);
 	}
 	job_store_close(&world);
 }
@@ -123,8 +76,8 @@ sum(void)
 	for (unsigned i = 0; i < NODES; i++) {
 		struct sweeper_counts counts = {.expired = 0};
 
-		if (nodes[i].sweeper)
-			sweeper_counts(nodes[i].sweeper, &counts);
+		if (sweepers[i])
+			sweeper_counts(sweepers[i], &counts);
 		total.expired += counts.expired;
 		total.renotified += counts.renotified;
 		total.dead_letters += counts.dead_letters;
@@ -144,7 +97,7 @@ await_counts(uint64_t expired, uint64_t renotified, uint64_t dead_letters)
 	while ((total.expired < expired || total.renotified < renotified ||
 		total.dead_letters < dead_letters) &&
 	       clock_mono_ms() < until_ms) {
-		look_again_soon();
+		index_node_look_again_soon();
 		total = sum();
 	}
 	return total;
@@ -173,7 +126,7 @@ await_status(const char *id, enum job_status status)
 		while (!has_status(nodes[i].index, id, status)) {
 			if (clock_mono_ms() > until_ms)
 				return false;
-			look_again_soon();
+			index_node_look_again_soon();
 		}
 	return true;
 }
@@ -192,7 +145,7 @@ await_jobs(size_t wanted)
 		while (counts.jobs < wanted) {
 			if (clock_mono_ms() > until_ms)
 				return false;
-			look_again_soon();
+			index_node_look_again_soon();
 			index_counts(nodes[i].index, &counts);
 		}
 	}
@@ -266,7 +219,7 @@ await_notifications(long count)
 	int64_t until_ms = clock_mono_ms() + GUARD_MS;
 
 	while (notifications() < count && clock_mono_ms() < until_ms)
-		look_again_soon();
+		index_node_look_again_soon();
 	return notifications() == count;
 }
 
@@ -427,7 +380,7 @@ take_and_die(struct broker *broker, const char *consumer)
 	for (unsigned i = 0; i < 400 && sum().dead_letters == 0; i++) {
 		jetstream_pull(broker, store_jobs_stream(world.store), consumer,
 			       inbox, 1, 500, 0, NULL);
-		look_again_soon();
+		index_node_look_again_soon();
 	}
 	broker_unsubscribe(subscription);
 }
@@ -527,10 +480,10 @@ server_that_is_away_is_waited_for(void)
 	begin(NULL);
 	begin_to_sweep();
 	while (!feed_ready(nodes[0].feed, NULL) && clock_mono_ms() < until_ms)
-		look_again_soon();
+		index_node_look_again_soon();
 	nats_server_kill(world.server);
 	while (sum().failures == 0 && clock_mono_ms() < until_ms)
-		look_again_soon();
+		index_node_look_again_soon();
 	OK("what cannot be done is counted", sum().failures > 0);
 	nats_server_restart(world.server);
 	OK("connected again", broker_wait(world.broker, GUARD_MS) == ERR_OK);
