@@ -17,10 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/init_worker.h"
 #include "cli/local.h"
+#include "cli/nats_workers.h"
 #include "cli/secret.h"
 #include "lib/file.h"
 #include "lib/signature.h"
+#include "lib/subject.h"
 #include "lib/yaml.h"
 
 #define DIR_DEFAULT  "/etc/osapi"
@@ -29,6 +32,7 @@
 struct secrets {
 	char signing_key[SECRET_SIZE];
 	char api_password[SECRET_SIZE];
+	char monitor_password[SECRET_SIZE];
 	char worker_password[SECRET_SIZE];
 };
 
@@ -37,6 +41,9 @@ struct paths {
 	char keys[PATH_MAX];
 	char private_key[PATH_MAX];
 	char public_key[PATH_MAX];
+	char token_key[PATH_MAX];
+	char workers[PATH_MAX];
+	char host[SUBJECT_HOST_MAX + 1];
 };
 
 static enum err
@@ -46,6 +53,8 @@ make_secrets(struct secrets *secrets, struct err_info *info)
 
 	if (code == ERR_OK)
 		code = secret_make(secrets->api_password, info);
+	if (code == ERR_OK)
+		code = secret_make(secrets->monitor_password, info);
 	if (code == ERR_OK)
 		code = secret_make(secrets->worker_password, info);
 	return code;
@@ -85,7 +94,7 @@ render_api(FILE *out, const struct init_plan *plan,
 	fputs("    nats:\n      user: api\n", out);
 	line(out, 3, "password", secrets->api_password);
 	fputs("    security:\n", out);
-	line(out, 3, "signing_key", secrets->signing_key);
+	line(out, 3, "signing_key_file", paths->token_key);
 	line(out, 3, "job_signing_key_file", paths->private_key);
 }
 
@@ -93,22 +102,22 @@ static void
 render_rest(FILE *out, const struct init_plan *plan,
 	    const struct secrets *secrets, const struct paths *paths)
 {
+	struct init_worker worker = {.public_keys = paths->public_key,
+				     .host = paths->host,
+				     .named = plan->host != NULL,
+				     .password = secrets->worker_password,
+				     .journal_dir = plan->journal_dir};
+
 	fputs("nats:\n"
 	      "  server:\n"
 	      "    # 0.0.0.0 lets workers of other hosts in; use tls then\n"
 	      "    host: 127.0.0.1\n",
 	      out);
 	line(out, 2, "store_dir", plan->store_dir);
-	fputs("job:\n"
-	      "  worker:\n"
-	      "    trusted_keys:\n"
-	      "    - ",
-	      out);
-	yaml_print_string(paths->public_key, out);
-	putc('\n', out);
-	line(out, 2, "journal_dir", plan->journal_dir);
-	fputs("    nats:\n      user: worker\n", out);
-	line(out, 3, "password", secrets->worker_password);
+	line(out, 2, "workers", paths->workers);
+	fputs("    monitor:\n", out);
+	line(out, 3, "password", secrets->monitor_password);
+	init_render_worker(&worker, out);
 }
 
 static bool
@@ -117,6 +126,25 @@ exists(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+/* As the worker finds it. */
+static enum err
+find_host(const struct init_plan *plan, struct paths *paths,
+	  struct err_info *info)
+{
+	char name[SUBJECT_HOST_MAX + 2] = "";
+	struct err_info why = {""};
+
+	if (!plan->host && gethostname(name, sizeof(name) - 1) < 0)
+		return err_set(info, ERR_INVALID, "gethostname: %s",
+			       strerror(errno));
+	if (subject_host_check(plan->host ? plan->host : name, paths->host,
+			       &why) == ERR_OK)
+		return ERR_OK;
+	return err_set(info, ERR_INVALID,
+		       "\"%s\": %s; give the name of this host with --host",
+		       plan->host ? plan->host : name, why.text);
 }
 
 static enum err
@@ -141,7 +169,11 @@ find_paths(const struct init_plan *plan, struct paths *paths,
 		 "%.4000s/keys/job-signing.pem", plan->dir);
 	snprintf(paths->public_key, sizeof(paths->public_key),
 		 "%.4000s/keys/job-signing.pub.pem", plan->dir);
-	return ERR_OK;
+	snprintf(paths->token_key, sizeof(paths->token_key),
+		 "%.4000s/keys/token-signing.key", plan->dir);
+	snprintf(paths->workers, sizeof(paths->workers), "%.4000s/workers",
+		 plan->dir);
+	return find_host(plan, paths, info);
 }
 
 /* Without such a user or group the file stays the caller's: the packages make
@@ -184,6 +216,29 @@ write_config(const struct init_plan *plan, const struct secrets *secrets,
 	return code;
 }
 
+/* Everything but osapi.yaml. */
+static enum err
+write_rest(const struct init_plan *plan, const struct secrets *secrets,
+	   const struct paths *paths, struct err_info *info)
+{
+	enum err code =
+	    signature_generate(paths->private_key, paths->public_key, info);
+
+	if (code == ERR_OK)
+		code = give(paths->private_key, plan->owner, "", info);
+	if (code == ERR_OK)
+		code = file_write(paths->token_key, secrets->signing_key,
+				  strlen(secrets->signing_key), 0600, info);
+	if (code == ERR_OK)
+		code = give(paths->token_key, plan->owner, "", info);
+	if (code == ERR_OK)
+		code = nats_workers_add(paths->workers, plan->mode, paths->host,
+					secrets->worker_password, NULL, info);
+	if (code == ERR_OK)
+		code = give(paths->workers, "", plan->group, info);
+	return code;
+}
+
 enum err
 init_write(const struct init_plan *plan, struct err_info *info)
 {
@@ -196,18 +251,19 @@ init_write(const struct init_plan *plan, struct err_info *info)
 	if (exists(paths.config))
 		return err_set(info, ERR_EXISTS, "%s is there already",
 			       paths.config);
-	if (exists(paths.private_key) || exists(paths.public_key))
+	if (exists(paths.private_key) || exists(paths.public_key) ||
+	    exists(paths.token_key))
 		return err_set(info, ERR_EXISTS, "%s has keys already",
 			       paths.keys);
+	if (exists(paths.workers))
+		return err_set(info, ERR_EXISTS, "%s is there already",
+			       paths.workers);
 	if (mkdir(paths.keys, 0755) < 0 && errno != EEXIST)
 		return err_set(info, ERR_IO, "%s: %s", paths.keys,
 			       strerror(errno));
 	code = make_secrets(&secrets, info);
 	if (code == ERR_OK)
-		code = signature_generate(paths.private_key, paths.public_key,
-					  info);
-	if (code == ERR_OK)
-		code = give(paths.private_key, plan->owner, "", info);
+		code = write_rest(plan, &secrets, &paths, info);
 	if (code == ERR_OK)
 		code = write_config(plan, &secrets, &paths, info);
 	if (code == ERR_OK)
@@ -216,24 +272,42 @@ init_write(const struct init_plan *plan, struct err_info *info)
 	if (code != ERR_OK) { /* what this call made, so that the next can */
 		unlink(paths.private_key);
 		unlink(paths.public_key);
+		unlink(paths.token_key);
+		unlink(paths.workers);
 	}
 	return code;
 }
 
+/* What comes next, in three commands. */
 static void
 say_next(const char *dir)
 {
-	printf("Wrote %s/osapi.yaml and %s/keys.\n\n"
-	       "Next:\n"
-	       "  osapi -f %s/osapi.yaml config check\n"
-	       "  osapi -f %s/osapi.yaml nginx config "
-	       ">/etc/nginx/sites-enabled/osapi\n"
-	       "  osapi -f %s/osapi.yaml nats server start\n"
-	       "  osapi -f %s/osapi.yaml api server start\n"
-	       "  osapi -f %s/osapi.yaml job worker start\n"
-	       "  osapi -f %s/osapi.yaml token generate --role admin "
-	       "--subject NAME\n",
-	       dir, dir, dir, dir, dir, dir, dir, dir);
+	static const char unit[] = "/systemd/system/osapi-nats.service";
+	bool usual = strcmp(dir, DIR_DEFAULT) == 0;
+	char path[64];
+	bool units;
+
+	snprintf(path, sizeof(path), "/usr/lib%s", unit);
+	units = exists(path);
+	snprintf(path, sizeof(path), "/etc%s", unit);
+	units = units || exists(path);
+	printf("Wrote %s/osapi.yaml, %s/workers and %s/keys.\n\nNext:\n", dir,
+	       dir, dir);
+	if (usual && units)
+		printf(
+		    "  systemctl enable --now osapi-nats osapi-fcgi "
+		    "osapi-worker\n"
+		    "  osapi nginx config >/etc/nginx/sites-enabled/osapi && "
+		    "systemctl reload nginx\n"
+		    "  osapi token generate --role admin --subject NAME\n");
+	else
+		printf("  osapi -f %s/osapi.yaml nats server start\n"
+		       "  osapi -f %s/osapi.yaml api server start\n"
+		       "  osapi -f %s/osapi.yaml job worker start\n\n"
+		       "each in a terminal of its own; osapi help nginx config "
+		       "and osapi help token generate say\n"
+		       "how it gets a web server and a client.\n",
+		       dir, dir, dir);
 }
 
 int
@@ -257,6 +331,7 @@ init_run(const struct cli *cli, const struct arguments *arguments)
 	if (!realpath(dir, absolute))
 		return command_fail(ERR_IO, "%s: %s", dir, strerror(errno));
 	plan.dir = absolute;
+	plan.host = arguments_value(arguments, "host");
 	code = init_write(&plan, &info);
 	if (code != ERR_OK)
 		return command_fail(code, "%s", info.text);

@@ -15,8 +15,9 @@ struct init_plan {
 	mode_t mode;     /* of osapi.yaml */
 	const char *
 	    owner; /* user of the API, "" for who calls; owns the private key */
-	const char *group;       /* of osapi.yaml, "" for the caller's */
-	int port;                /* of the API */
+	const char *group; /* of osapi.yaml, "" for the caller's */
+	const char *host;  /* whose worker runs here; NULL: the system's name */
+	int port;          /* of the API */
 	const char *socket;      /* of osapi-fcgi; NULL: the default */
 	const char *store_dir;   /* of nats-server */
 	const char *journal_dir; /* of the worker */
@@ -25,8 +26,9 @@ struct init_plan {
 };
 
 /*
- * Makes the pair of job signing keys in {dir}/keys and, last of all,
- * {dir}/osapi.yaml.  ERR_EXISTS, and nothing changed, where one of them is there.
+ * Makes the keys in {dir}/keys, the list of workers {dir}/workers and, last of
+ * all, {dir}/osapi.yaml.  ERR_EXISTS, and nothing changed, where one of them is
+ * there.
  */
 enum err init_write(const struct init_plan *plan, struct err_info *info);
 

@@ -22,6 +22,20 @@ static const struct argument up_flags[] = {
 
 static const struct argument init_flags[] = {
     {"dir", 0, "DIR", false, "Where it goes (/etc/osapi).", NULL},
+    {"host", 0, "NAME", false,
+     "This host's name for its worker (the system's).", NULL},
+    ARGUMENTS_END,
+};
+
+static const struct argument worker_add_flags[] = {
+    {"label", 0, "KEY:VALUE", true, "A label by which jobs may reach it.",
+     NULL},
+    {"nats-host", 0, "NAME", false,
+     "How it reaches nats-server (this host's name).", NULL},
+    {"dir", 0, "DIR", false,
+     "Where its files are written (hosts/HOST beside osapi.yaml).", NULL},
+    {"at", 0, "DIR", false, "Where they will be on that host (/etc/osapi).",
+     NULL},
     ARGUMENTS_END,
 };
 
@@ -64,8 +78,8 @@ const struct command command_local[] = {
      "",
      0,
      "Make a configuration with random secrets",
-     "Writes DIR/osapi.yaml and the keys that sign jobs. Files that are there "
-     "already\nare never written over.\n",
+     "Writes DIR/osapi.yaml, DIR/workers with this host in it, and DIR/keys. "
+     "Files that\nare there already are never written over.\n",
      "  osapi init --dir /etc/osapi\n",
      {init_flags},
      init_run},
@@ -124,6 +138,17 @@ const struct command command_local[] = {
      "  osapi nats server start --config-dir /run/osapi-nats\n",
      {nats_flags},
      nats_run},
+    {"nats worker add",
+     "HOST",
+     1,
+     "Let the worker of another host in",
+     "Adds a line to the file nats.server.workers and writes what that host "
+     "needs: an\nosapi.yaml with a NATS password of its own, and the key that "
+     "it trusts. A host\nthat has a line, and files that are there, are left "
+     "as they are.\n",
+     "  osapi nats worker add web-1 --label group:web.dev\n",
+     {worker_add_flags},
+     nats_worker_add},
     {"token generate",
      "--role ROLE --subject NAME",
      0,

@@ -14,6 +14,7 @@ int settings_dump(const struct cli *cli, const struct arguments *arguments);
 int init_run(const struct cli *cli, const struct arguments *arguments);
 int nginx_config(const struct cli *cli, const struct arguments *arguments);
 int nats_run(const struct cli *cli, const struct arguments *arguments);
+int nats_worker_add(const struct cli *cli, const struct arguments *arguments);
 int program_api_start(const struct cli *cli, const struct arguments *arguments);
 int program_worker_start(const struct cli *cli,
 			 const struct arguments *arguments);

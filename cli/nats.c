@@ -99,14 +99,21 @@ static enum err
 render(const struct config *c, const struct nats_extra *extra, char **text,
        size_t *size, struct err_info *info)
 {
-	FILE *out = open_memstream(text, size);
-	enum err code;
+	struct nats_workers workers;
+	enum err code =
+	    nats_workers_read(c->nats.server.workers, &workers, info);
+	FILE *out;
 
+	if (code != ERR_OK)
+		return code;
+	out = open_memstream(text, size);
 	if (!out)
-		return err_set(info, ERR_NO_MEMORY, "out of memory");
-	code = nats_render(c, extra, out, info);
-	if (fclose(out) != 0 && code == ERR_OK)
 		code = err_set(info, ERR_NO_MEMORY, "out of memory");
+	else
+		code = nats_render(c, &workers, extra, out, info);
+	if (out && fclose(out) != 0 && code == ERR_OK)
+		code = err_set(info, ERR_NO_MEMORY, "out of memory");
+	nats_workers_release(&workers);
 	return code;
 }
 
@@ -184,8 +191,15 @@ prepare(struct run *run, const struct config *c, struct err_info *info)
 static int
 print(const struct run *run, const struct config *c, struct err_info *info)
 {
-	enum err code = nats_render(c, &run->extra, stdout, info);
+	char *text = NULL;
+	size_t size = 0;
+	enum err code = render(c, &run->extra, &text, &size, info);
 
+	if (code == ERR_OK)
+		fwrite(text, 1, size, stdout);
+	if (text)
+		explicit_bzero(text, size);
+	free(text);
 	return code == ERR_OK ? 0 : command_fail(code, "%s", info->text);
 }
 

@@ -3,7 +3,8 @@
  *
  * Permissions are lists of what is allowed, made from the names of the
  * streams; users are in explicit accounts and every account has one, so that
- * nobody gets in without a password.
+ * nobody gets in without a password.  The streams, the API and the monitor are
+ * in one account, each host's worker has its own (cli/nats_account.c).
  */
 #include "cli/nats_conf.h"
 
@@ -11,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/nats_account.h"
+#include "cli/nats_text.h"
 #include "cli/secret.h"
-#include "lib/broker.h"
 #include "lib/store.h"
 
 #define MEMORY_STORE (256 << 20)
@@ -61,25 +63,6 @@ static const struct rule api_subscribe[] = {
     {NULL, NAMES_NONE},
 };
 
-/* It makes its own consumers of the notifications, and writes events, results
- * and its heartbeat; it cannot store a job, nor make or purge a stream. */
-static const struct rule worker_publish[] = {
-    {"$JS.API.STREAM.INFO.%s", NAMES_STREAMS},
-    {"$JS.API.STREAM.MSG.GET.%s", NAMES_BUCKETS},
-    {"$JS.API.DIRECT.GET.%s", NAMES_BUCKETS},
-    {"$JS.API.DIRECT.GET.%s.>", NAMES_BUCKETS},
-    {"$JS.API.CONSUMER.INFO.%s.>", NAMES_JOBS},
-    {"$JS.API.CONSUMER.CREATE.%s", NAMES_JOBS},
-    {"$JS.API.CONSUMER.CREATE.%s.>", NAMES_JOBS},
-    {"$JS.API.CONSUMER.DURABLE.CREATE.%s.>", NAMES_JOBS},
-    {"$JS.API.CONSUMER.MSG.NEXT.%s.>", NAMES_JOBS},
-    {"$JS.ACK.%s.>", NAMES_JOBS},
-    {"$KV.%s.status.>", NAMES_QUEUE},
-    {"$KV.%s.>", NAMES_RESPONSES},
-    {"$KV.%s.>", NAMES_REGISTRY},
-    {NULL, NAMES_NONE},
-};
-
 /* The state of streams and consumers; no message, and no change. */
 static const struct rule monitor_publish[] = {
     {"$JS.API.INFO", NAMES_NONE},
@@ -96,27 +79,6 @@ static const struct rule nothing_more[] = {
     {NULL, NAMES_NONE},
 };
 
-/* A quoted string of nats-server's configuration. */
-static void
-quote(const char *text, FILE *out)
-{
-	putc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putc('\\', out);
-		putc(*text, out);
-	}
-	putc('"', out);
-}
-
-static void
-subject(const char *text, FILE *out)
-{
-	fputs("          ", out);
-	quote(text, out);
-	putc('\n', out);
-}
-
 /* The pattern with the name in place of its "%s". */
 static void
 subject_of(const char *pattern, const char *prefix, const char *name, FILE *out)
@@ -129,7 +91,7 @@ subject_of(const char *pattern, const char *prefix, const char *name, FILE *out)
 			 pattern, prefix, name, at + 2);
 	else
 		snprintf(text, sizeof(text), "%s", pattern);
-	subject(text, out);
+	nats_text_item(text, out);
 }
 
 static void
@@ -178,17 +140,6 @@ write_rule(const struct config *c, const struct rule *rule, FILE *out)
 	}
 }
 
-/* The subject below which lib/broker.c has the inboxes of this user. */
-static void
-inbox(const char *user, FILE *out)
-{
-	char text[BROKER_INBOX_SIZE + 2];
-
-	broker_inbox_prefix(user, text);
-	memcpy(text + strlen(text), ".>", 3);
-	subject(text, out);
-}
-
 struct user {
 	const char *key; /* of the configuration, for messages */
 	const char *name;
@@ -198,28 +149,19 @@ struct user {
 };
 
 static void
-write_login(const char *name, const char *password, FILE *out)
-{
-	fputs("user: ", out);
-	quote(name, out);
-	fputs("\n        password: ", out);
-	quote(password, out);
-}
-
-static void
 write_user(const struct config *c, const struct user *user, FILE *out)
 {
 	const struct rule *rule;
 
 	fputs("      {\n        ", out);
-	write_login(user->name, user->password, out);
+	nats_text_login(user->name, user->password, out);
 	fputs("\n        permissions {\n        publish: [\n", out);
 	/* a program asks itself to find out how far its subscription is */
-	inbox(user->name, out);
+	nats_text_inbox(user->name, out);
 	for (rule = user->publish; rule->pattern; rule++)
 		write_rule(c, rule, out);
 	fputs("        ]\n        subscribe: [\n", out);
-	inbox(user->name, out);
+	nats_text_inbox(user->name, out);
 	for (rule = user->subscribe; rule->pattern; rule++)
 		write_rule(c, rule, out);
 	fputs("        ]\n        }\n      }\n", out);
@@ -233,12 +175,12 @@ write_tls(const struct config *c, const char *indent, FILE *out)
 	if (!*c->nats.server.tls.certificate)
 		return;
 	fprintf(out, "%stls {\n%s  cert_file: ", indent, indent);
-	quote(c->nats.server.tls.certificate, out);
+	nats_text_quote(c->nats.server.tls.certificate, out);
 	fprintf(out, "\n%s  key_file: ", indent);
-	quote(c->nats.server.tls.key, out);
+	nats_text_quote(c->nats.server.tls.key, out);
 	if (*c->nats.server.tls.ca) {
 		fprintf(out, "\n%s  ca_file: ", indent);
-		quote(c->nats.server.tls.ca, out);
+		nats_text_quote(c->nats.server.tls.ca, out);
 		fprintf(out, "\n%s  verify: true", indent);
 	}
 	fprintf(out, "\n%s}\n", indent);
@@ -278,9 +220,9 @@ write_cluster(const struct config *c, FILE *out)
 	if (!*c->nats.server.cluster.name)
 		return;
 	fputs("cluster {\n  name: ", out);
-	quote(c->nats.server.cluster.name, out);
+	nats_text_quote(c->nats.server.cluster.name, out);
 	fputs("\n  listen: ", out);
-	quote(c->nats.server.cluster.listen, out);
+	nats_text_quote(c->nats.server.cluster.listen, out);
 	fputs("\n  routes: [\n", out);
 	for (i = 0; i < routes->count; i++) {
 		write_route(c, routes->items[i], out);
@@ -288,8 +230,8 @@ write_cluster(const struct config *c, FILE *out)
 	fputs("  ]\n", out);
 	/* nats-server gives this to the routes that it makes, too */
 	fputs("  authorization {\n        ", out);
-	write_login(c->nats.server.cluster.user,
-		    c->nats.server.cluster.password, out);
+	nats_text_login(c->nats.server.cluster.user,
+			c->nats.server.cluster.password, out);
 	fputs("\n  }\n", out);
 	if (*c->nats.server.tls.certificate)
 		write_tls(c, "  ", out);
@@ -308,9 +250,9 @@ write_head(const struct config *c, bool sync, FILE *out)
 	fputs("# Rendered by osapi from osapi.yaml: change it there.\n"
 	      "server_name: ",
 	      out);
-	quote(host, out);
+	nats_text_quote(host, out);
 	fputs("\nhost: ", out);
-	quote(c->nats.server.host, out);
+	nats_text_quote(c->nats.server.host, out);
 	fprintf(out,
 		"\nport: %" PRId64 "\n"
 		"max_payload: 2MB\n"
@@ -319,7 +261,7 @@ write_head(const struct config *c, bool sync, FILE *out)
 		"write_deadline: \"5s\"\n"
 		"jetstream {\n  store_dir: ",
 		c->nats.server.port);
-	quote(c->nats.server.store_dir, out);
+	nats_text_quote(c->nats.server.store_dir, out);
 	fprintf(out, "\n  max_mem: %d\n  max_file: %" PRId64 "\n", MEMORY_STORE,
 		c->nats.server.max_file_store);
 	if (sync && c->nats.server.durability == CONFIG_DURABILITY_POWER)
@@ -354,18 +296,21 @@ check_users(const struct user *users, size_t count, struct err_info *info)
 	size_t k;
 
 	for (i = 0; i < count; i++) {
-		if (!*users[i].name || !*users[i].password)
+		const char *name = users[i].name;
+
+		if (!*name || !*users[i].password)
 			return err_set(info, ERR_INVALID,
 				       "%s.user and password are required: "
 				       "nats-server lets nobody in without",
 				       users[i].key);
-		if (strcmp(users[i].name, SYSTEM_USER) == 0)
+		if (strcmp(name, SYSTEM_USER) == 0 ||
+		    strncmp(name, NATS_WORKER_USER, strlen(NATS_WORKER_USER)) ==
+			0)
 			return err_set(info, ERR_INVALID,
-				       "%s.user: must not be \"" SYSTEM_USER
-				       "\"",
-				       users[i].key);
+				       "%s.user: \"%s\" is another's name",
+				       users[i].key, name);
 		for (k = 0; k < i; k++)
-			if (strcmp(users[i].name, users[k].name) == 0)
+			if (strcmp(name, users[k].name) == 0)
 				return err_set(info, ERR_INVALID,
 					       "%s.user: must differ from "
 					       "%s.user",
@@ -374,15 +319,25 @@ check_users(const struct user *users, size_t count, struct err_info *info)
 	return ERR_OK;
 }
 
+static enum err
+write_workers(const struct config *c, const struct nats_workers *workers,
+	      FILE *out, struct err_info *info)
+{
+	enum err code = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < workers->count && code == ERR_OK; i++)
+		code = nats_account_write(c, &workers->items[i], out, info);
+	return code;
+}
+
 enum err
-nats_render(const struct config *c, const struct nats_extra *extra, FILE *out,
-	    struct err_info *info)
+nats_render(const struct config *c, const struct nats_workers *workers,
+	    const struct nats_extra *extra, FILE *out, struct err_info *info)
 {
 	const struct user users[] = {
 	    {"api.server.nats", c->api.server.nats.user,
 	     c->api.server.nats.password, api_publish, api_subscribe},
-	    {"job.worker.nats", c->job.worker.nats.user,
-	     c->job.worker.nats.password, worker_publish, nothing_more},
 	    {"nats.server.monitor", c->nats.server.monitor.user,
 	     nats_monitor_password(c, extra), monitor_publish, nothing_more},
 	};
@@ -397,11 +352,17 @@ nats_render(const struct config *c, const struct nats_extra *extra, FILE *out,
 	write_cluster(c, out);
 	/* the system account has a user, so that it is not open */
 	fputs("accounts {\n  \"$SYS\" {\n    users: [ {\n        ", out);
-	write_login(SYSTEM_USER, extra->system_password, out);
+	nats_text_login(SYSTEM_USER, extra->system_password, out);
 	fputs("\n    } ]\n  }\n", out);
-	fputs("  OSAPI {\n    jetstream: enabled\n    users: [\n", out);
+	fputs("  " NATS_ACCOUNT_API
+	      " {\n    jetstream: enabled\n    users: [\n",
+	      out);
 	for (i = 0; i < count; i++)
 		write_user(c, &users[i], out);
-	fputs("    ]\n  }\n}\n", out);
-	return ERR_OK;
+	fputs("    ]\n", out);
+	nats_account_exports(c, out);
+	fputs("  }\n", out);
+	code = write_workers(c, workers, out, info);
+	fputs("}\n", out);
+	return code;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "cli/nats_workers.h"
 #include "cli/secret.h"
 #include "lib/config.h"
 #include "lib/error.h"
@@ -35,6 +36,7 @@ const char *nats_monitor_password(const struct config *config,
  * same.
  */
 enum err nats_render(const struct config *config,
+		     const struct nats_workers *workers,
 		     const struct nats_extra *extra, FILE *out,
 		     struct err_info *info);
 

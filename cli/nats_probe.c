@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/broker.h"
+#include "lib/inbox.h"
 
 /* A wildcard address is reached by loopback. */
 static const char *
@@ -63,8 +63,8 @@ set_options(natsOptions *options, const struct config *c, const char *password,
 	if (s == NATS_OK)
 		s = natsOptions_SetUserInfo(options, user, password);
 	if (s == NATS_OK)
-		s = natsOptions_SetCustomInboxPrefix(
-		    options, broker_inbox_prefix(user, text));
+		s = natsOptions_SetCustomInboxPrefix(options,
+						     inbox_prefix(user, text));
 	if (s == NATS_OK)
 		s = natsOptions_SetTimeout(options, timeout_ms);
 	if (s == NATS_OK)

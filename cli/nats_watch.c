@@ -49,6 +49,7 @@ struct watch {
 	int64_t kill_ms;  /* monotonic: when stopping ends by force */
 	bool stopping;
 	bool ready;    /* systemd has been told */
+	bool again;    /* a second reload is due */
 	bool refused;  /* told in the log, once a time */
 	bool watchdog; /* systemd wants to hear of us */
 };
@@ -128,10 +129,26 @@ reload(struct watch *w)
 		w->password = password;
 		if (w->pid)
 			kill(w->pid, SIGHUP);
-	} else {
-		log_error("not reloaded, the former configuration stays",
-			  LOG_S("error", info.text));
+		w->again = true;
+		w->probe_ms = clock_mono_ms() + PACE_START_MS;
+		return;
 	}
+	log_error("not reloaded, the former configuration stays",
+		  LOG_S("error", info.text));
+	sd_notify(0, "READY=1");
+}
+
+/* nats-server 2.9 gives an account that is new in a reload its imports with
+ * the next one only (seen), so there is always a next one: once it answers, as
+ * signals that come together count as one. */
+static void
+reload_again(struct watch *w)
+{
+	if (!w->again)
+		return;
+	w->again = false;
+	kill(w->pid, SIGHUP);
+	log_info("nats-server has its new configuration");
 	sd_notify(0, "READY=1");
 }
 
@@ -164,6 +181,7 @@ answered(struct watch *w)
 	if (!w->ready)
 		sd_notify(0, "READY=1");
 	w->ready = true;
+	reload_again(w);
 }
 
 static void

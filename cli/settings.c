@@ -2,14 +2,17 @@
 #include <stdio.h>
 
 #include "cli/local.h"
+#include "cli/nats_workers.h"
 
 /* What a machine uses cannot be known; a part is checked as far as the file
  * sets its required keys. */
 static unsigned
 parts_of(const struct config *config)
 {
-	unsigned parts = CONFIG_CLIENT | CONFIG_NATS_SERVER;
+	unsigned parts = CONFIG_CLIENT;
 
+	if (*config->nats.server.workers)
+		parts |= CONFIG_NATS_SERVER;
 	if (*config->api.server.security.job_signing_key_file)
 		parts |= CONFIG_SERVER;
 	if (config->job.worker.trusted_keys.count > 0)
@@ -29,6 +32,21 @@ load(const struct cli *cli, unsigned parts, struct config **config)
 	return 0;
 }
 
+/* What the file of another program's part says. */
+static int
+check_workers(const struct config *config)
+{
+	struct nats_workers workers;
+	struct err_info info = {""};
+	enum err code =
+	    nats_workers_read(config->nats.server.workers, &workers, &info);
+
+	if (code != ERR_OK)
+		return command_fail(code, "%s", info.text);
+	nats_workers_release(&workers);
+	return 0;
+}
+
 int
 settings_check(const struct cli *cli, const struct arguments *arguments)
 {
@@ -44,15 +62,18 @@ settings_check(const struct cli *cli, const struct arguments *arguments)
 	config_free(config);
 	config = NULL;
 	status = load(cli, parts, &config);
-	if (status != 0)
-		return status;
-	printf("%s: good for the client, nats-server%s%s\n",
-	       *config_path(config) ? config_path(config)
-				    : "no file (defaults and environment)",
-	       parts & CONFIG_SERVER ? ", the API" : "",
-	       parts & CONFIG_WORKER ? ", the worker" : "");
+	if (status == 0 && (parts & CONFIG_NATS_SERVER))
+		status = check_workers(config);
+	if (status == 0)
+		printf("%s: good for the client%s%s%s\n",
+		       *config_path(config)
+			   ? config_path(config)
+			   : "no file (defaults and environment)",
+		       parts & CONFIG_NATS_SERVER ? ", nats-server" : "",
+		       parts & CONFIG_SERVER ? ", the API" : "",
+		       parts & CONFIG_WORKER ? ", the worker" : "");
 	config_free(config);
-	return 0;
+	return status;
 }
 
 int

@@ -1,8 +1,9 @@
 /*
  * fcgi/feed.c: see feed.h.
  *
- * Keys: "jobs.{id}" and "status.{id}..." in the job bucket, "{id}.{host}" in
- * the response bucket.  A delete of an event or a response alone says nothing
+ * Keys: "jobs.{id}" and "status.{id}.{event}.{host}.{time}" in the job bucket,
+ * "{host}.{id}" in the response bucket.  A host can write keys with its own
+ * name only, so a document must say the same as its key.  A delete of an event or a response alone says nothing
  * (a job's delete comes first, as the delete of its own key).
  */
 #include "fcgi/feed.h"
@@ -14,6 +15,7 @@
 
 #include "lib/job.h"
 #include "lib/log.h"
+#include "lib/subject.h"
 
 struct feed {
 	struct index *index;
@@ -36,6 +38,44 @@ key_id(const char *key, const char *prefix, char id[static UUID_SIZE])
 		return false;
 	snprintf(id, UUID_SIZE, "%s", key + skip);
 	return uuid_valid(id);
+}
+
+/* The id at the end of a response's key. */
+static bool
+response_id(const char *key, char id[static UUID_SIZE])
+{
+	const char *dot = strchr(key, '.');
+
+	return dot && key_id(dot, ".", id);
+}
+
+/* Whether an event's key is this event's; the one of who takes a job that any
+ * worker may do has no host in it. */
+static bool
+event_key(const char *key, const struct event *event)
+{
+	const char *text = job_event_text(event->event);
+	char host[SUBJECT_HOST_MAX + 1];
+	char own[2 * UUID_SIZE + sizeof(host) + 64];
+
+	snprintf(own, sizeof(own), "status.%s.%s.%s.", event->job_id, text,
+		 subject_host_token(event->hostname, host));
+	if (strncmp(key, own, strlen(own)) == 0)
+		return true;
+	snprintf(own, sizeof(own), "status.%s.%s._any.0", event->job_id, text);
+	return event->event == JOB_EVENT_ACKNOWLEDGED && strcmp(key, own) == 0;
+}
+
+static bool
+response_key(const char *key, const struct response *response)
+{
+	char host[SUBJECT_HOST_MAX + 1];
+	char own[UUID_SIZE + sizeof(host) + 1];
+
+	snprintf(own, sizeof(own), "%s.%s",
+		 subject_host_token(response->hostname, host),
+		 response->job_id);
+	return strcmp(key, own) == 0;
 }
 
 static enum err
@@ -81,6 +121,9 @@ apply_event(struct index *index, struct tally *tally,
 	if (strcmp(event.job_id, id) != 0)
 		return err_set(info, ERR_INVALID, "the event is of job %s",
 			       event.job_id);
+	if (!event_key(change->key, &event))
+		return err_set(info, ERR_INVALID, "the event is of %s",
+			       event.hostname);
 	index_put_event(index, &event, change->revision, &step);
 	tally_event(tally, change->revision, &event, &step);
 	return ERR_OK;
@@ -98,12 +141,14 @@ apply_response(struct index *index, const struct follower_change *change,
 	err = response_decode(change->value, change->size, &response, info);
 	if (err != ERR_OK)
 		return err;
-	if (strcmp(response.job_id, id) == 0)
+	if (strcmp(response.job_id, id) == 0 &&
+	    response_key(change->key, &response))
 		index_put_response(index, &response, change->size,
 				   change->revision);
 	else
-		err = err_set(info, ERR_INVALID, "the response is of job %s",
-			      response.job_id);
+		err = err_set(info, ERR_INVALID,
+			      "the response is of %s and job %s",
+			      response.hostname, response.job_id);
 	response_release(&response);
 	return err;
 }
@@ -125,7 +170,7 @@ feed_apply(struct index *index, struct tally *tally, bool job_bucket,
 			tally_begin(tally, change->revision);
 		return true;
 	}
-	if (!job_bucket && key_id(change->key, "", id))
+	if (!job_bucket && response_id(change->key, id))
 		return apply_response(index, change, id, info) == ERR_OK;
 	if (job_bucket && key_id(change->key, "jobs.", id))
 		return apply_job(index, tally, change, id, info) == ERR_OK;

@@ -8,8 +8,6 @@
  */
 #include "lib/broker.h"
 
-#include <ctype.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,16 +17,16 @@
 
 #include "lib/clock.h"
 #include "lib/greeting.h"
+#include "lib/inbox.h"
 #include "lib/link.h"
 #include "lib/pending.h"
+#include "lib/readdress.h"
 #include "lib/uuid.h"
 
 #define GREETING_MS 1000
 #define FLUSH_MS    1000
 #define INBOX_SIZE  128
-
-#define INBOX_NAME_MAX    56 /* characters of a name behind the prefix */
-#define INBOX_HASH_OCTETS 12
+#define DENIED_SIZE 2048
 
 _Static_assert(BROKER_MANY_MAX == PENDING_CALL_MAX, "one bound, two names");
 
@@ -48,8 +46,9 @@ struct broker {
 	natsSubscription *replies;
 	struct pending *pending;
 	char *url;
-	char prefix[BROKER_INBOX_SIZE]; /* "_INBOX_api" */
+	char prefix[INBOX_PREFIX_SIZE]; /* "_INBOX_api" */
 	char inbox[INBOX_SIZE];         /* base of the replies' subjects */
+	char *js_prefix;                /* NULL: BROKER_JS_API is what it is */
 	atomic_uint_fast64_t reconnects;
 	void (*published)(int64_t us, enum err result, void *arg); /* once */
 	void *published_arg;
@@ -102,11 +101,21 @@ count_missed(void *arg)
 	atomic_fetch_add(&broker->reconnects, 1);
 }
 
+/* The server names a subject of JetStream's API as we have sent it. */
 static void
 end_denied(const char *words, void *arg)
 {
 	struct broker *broker = arg;
+	const char *at =
+	    broker->js_prefix ? strstr(words, broker->js_prefix) : NULL;
+	char text[DENIED_SIZE];
 
+	if (at != NULL) {
+		(void)snprintf(text, sizeof(text), "%.*s" BROKER_JS_API "%s",
+			       (int)(at - words), words,
+			       at + strlen(broker->js_prefix));
+		words = text;
+	}
 	pending_denied(broker->pending, words);
 }
 
@@ -287,31 +296,6 @@ given(const char *text)
 	return text != NULL && text[0] != '\0';
 }
 
-char *
-broker_inbox_prefix(const char *name, char buf[static BROKER_INBOX_SIZE])
-{
-	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
-	char shown[INBOX_NAME_MAX + 1];
-	size_t size = strlen(name);
-	size_t at;
-
-	(void)snprintf(shown, sizeof(shown), "%s", name);
-	if (size > INBOX_NAME_MAX) {
-		if (EVP_Digest(name, size, digest, NULL, EVP_sha256(), NULL) !=
-		    1)
-			abort();
-		at = INBOX_NAME_MAX - 2 * INBOX_HASH_OCTETS;
-		for (size_t i = 0; i < INBOX_HASH_OCTETS; i++, at += 2)
-			(void)snprintf(shown + at, 3, "%02x", digest[i]);
-	}
-	(void)snprintf(buf, BROKER_INBOX_SIZE, "%s%s", BROKER_INBOX_PREFIX,
-		       shown);
-	for (at = strlen(BROKER_INBOX_PREFIX); buf[at] != '\0'; at++)
-		if (!isalnum((unsigned char)buf[at]) && buf[at] != '-')
-			buf[at] = '_';
-	return buf;
-}
-
 static void
 make_prefix(struct broker *broker, const struct config_nats *config,
 	    const char *name)
@@ -320,7 +304,7 @@ make_prefix(struct broker *broker, const struct config_nats *config,
 		name = config->user;
 	else if (given(config->client_name))
 		name = config->client_name;
-	(void)broker_inbox_prefix(name, broker->prefix);
+	(void)inbox_prefix(name, broker->prefix);
 }
 
 static enum err
@@ -348,6 +332,12 @@ make(const struct config_nats *config, const char *name, struct broker *broker)
 	(void)pthread_cond_init(&broker->changed, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
 	make_prefix(broker, config, name);
+	if (given(config->js_prefix) &&
+	    strcmp(config->js_prefix, BROKER_JS_API) != 0) {
+		broker->js_prefix = strdup(config->js_prefix);
+		if (broker->js_prefix == NULL)
+			return ERR_NO_MEMORY;
+	}
 	(void)broker_inbox(broker, broker->inbox);
 	if (asprintf(&broker->url, "nats://%s%s%s:%lld", v6 ? "[" : "",
 		     config->host, v6 ? "]" : "", (long long)config->port) < 0)
@@ -441,6 +431,7 @@ broker_free(struct broker *broker)
 	(void)pthread_cond_destroy(&broker->changed);
 	(void)pthread_mutex_destroy(&broker->mutex);
 	free(broker->url);
+	free(broker->js_prefix);
 	free(broker);
 }
 
@@ -545,11 +536,51 @@ broker_inbox(struct broker *broker, char buf[static 128])
 
 /* ---- publishing and asking ---- */
 
-static enum err
-publish(struct link *link, natsMsg *message, struct err_info *info)
+/* Where a message goes to; what is made for it is the caller's to free. */
+static const char *
+address(const struct broker *broker, const char *subject, char **made)
 {
-	natsStatus s = link_publish(link, message);
+	size_t size = strlen(BROKER_JS_API);
 
+	*made = NULL;
+	if (broker->js_prefix == NULL ||
+	    strncmp(subject, BROKER_JS_API ".", size + 1) != 0)
+		return subject;
+	if (asprintf(made, "%s%s", broker->js_prefix, subject + size) < 0)
+		*made = NULL;
+	return *made;
+}
+
+static natsStatus
+readdressed(const struct broker *broker, natsMsg *from, const char *reply,
+	    natsMsg **to)
+{
+	char *own = NULL;
+	const char *subject = address(broker, natsMsg_GetSubject(from), &own);
+	natsStatus s = NATS_NO_MEMORY;
+
+	if (subject != NULL)
+		s = readdress(from, subject, reply, to);
+	free(own);
+	return s;
+}
+
+static enum err
+publish(const struct broker *broker, struct link *link, natsMsg *message,
+	struct err_info *info)
+{
+	natsMsg *sent = NULL;
+	natsStatus s;
+
+	if (broker->js_prefix == NULL) {
+		s = link_publish(link, message);
+	} else {
+		s = readdressed(broker, message, natsMsg_GetReply(message),
+				&sent);
+		if (s == NATS_OK)
+			s = link_publish(link, sent);
+		natsMsg_Destroy(sent);
+	}
 	if (s != NATS_OK)
 		return link_refuse(info, s, natsMsg_GetSubject(message));
 	return ERR_OK;
@@ -558,53 +589,14 @@ publish(struct link *link, natsMsg *message, struct err_info *info)
 enum err
 broker_publish(struct broker *broker, natsMsg *message, struct err_info *info)
 {
-	return publish(&broker->ask, message, info);
+	return publish(broker, &broker->ask, message, info);
 }
 
 enum err
 broker_publish_listener(struct broker *broker, natsMsg *message,
 			struct err_info *info)
 {
-	return publish(&broker->listen, message, info);
-}
-
-static natsStatus
-copy_values(natsMsg *from, natsMsg *to, const char *key)
-{
-	const char **values = NULL;
-	int count = 0;
-	natsStatus s = natsMsgHeader_Values(from, key, &values, &count);
-
-	for (int i = 0; s == NATS_OK && i < count; i++)
-		s = natsMsgHeader_Add(to, key, values[i]);
-	free(values);
-	return s;
-}
-
-/* A message with its reply subject: nats.c lets it be set at creation only. */
-static natsStatus
-with_reply(natsMsg *from, const char *reply, natsMsg **to)
-{
-	const char **keys = NULL;
-	natsMsg *made = NULL;
-	int count = 0;
-	natsStatus s =
-	    natsMsg_Create(&made, natsMsg_GetSubject(from), reply,
-			   natsMsg_GetData(from), natsMsg_GetDataLength(from));
-
-	if (s == NATS_OK) {
-		s = natsMsgHeader_Keys(from, &keys, &count);
-		if (s == NATS_NOT_FOUND)
-			s = NATS_OK;
-	}
-	for (int i = 0; s == NATS_OK && i < count; i++)
-		s = copy_values(from, made, keys[i]);
-	free(keys);
-	if (s != NATS_OK)
-		natsMsg_Destroy(made);
-	else
-		*to = made;
-	return s;
+	return publish(broker, &broker->listen, message, info);
 }
 
 static natsStatus
@@ -617,7 +609,7 @@ send_one(struct broker *broker, const struct pending_call *call, size_t i)
 
 	(void)snprintf(reply, sizeof(reply), "%s.%s", broker->inbox,
 		       pending_token(broker->pending, call, i, token));
-	s = with_reply(call->messages[i], reply, &message);
+	s = readdressed(broker, call->messages[i], reply, &message);
 	if (s == NATS_OK)
 		s = link_publish(&broker->ask, message);
 	natsMsg_Destroy(message);

@@ -7,10 +7,13 @@
  * once with ERR_UNAVAILABLE.  A server that is mute is noticed after 3 s.
  * NATS callbacks only enqueue.  Make it after fork(2), once a process.
  *
- * All inboxes, and so all replies, are below BROKER_INBOX_PREFIX + "{name}.",
+ * All inboxes, and so all replies, are below INBOX_PREFIX + "{name}.",
  * where {name} is the configured user, else client_name, else `name`, with
  * every character that is not a letter, digit, "-" or "_" turned into "_":
  * "_INBOX_worker.>" is what NATS permissions let user "worker" subscribe to.
+ *
+ * A subject below BROKER_JS_API is sent below the configured js_prefix instead:
+ * callers need not know which account they are in.
  *
  * What the server refuses for want of a permission it says apart from the
  * request; a request that it was said of ends at once with ERR_INTERNAL and
@@ -30,10 +33,9 @@
 #include "lib/error.h"
 #include "lib/pending.h"
 
-#define BROKER_INBOX_PREFIX "_INBOX_"
-#define BROKER_INBOX_SIZE   64   /* room for a prefix with its NUL */
-#define BROKER_MANY_MAX     16   /* messages of one broker_request_many */
-#define BROKER_PENDING_MAX  4096 /* requests under way in a process */
+#define BROKER_JS_API      "$JS.API"
+#define BROKER_MANY_MAX    16   /* messages of one broker_request_many */
+#define BROKER_PENDING_MAX 4096 /* requests under way in a process */
 
 struct broker;
 struct broker_subscription;
@@ -137,10 +139,6 @@ enum err broker_subscribe(struct broker *broker, const char *subject,
 
 /* Ends it and waits until its handler no longer runs; NULL is accepted. */
 void broker_unsubscribe(struct broker_subscription *subscription);
-
-/* "_INBOX_{name}", see above; of a name that is too long only the beginning and
- * a hash of the whole.  buf is returned. */
-char *broker_inbox_prefix(const char *name, char buf[static BROKER_INBOX_SIZE]);
 
 /* A new unique subject below this program's own inbox prefix; buf is returned. */
 char *broker_inbox(struct broker *broker, char buf[static 128]);

@@ -40,6 +40,7 @@ struct config_nats {
 	char *user;
 	char *password; /* SECRET */
 	char *creds_file;
+	char *js_prefix; /* "$JS.API" */
 	struct {
 		char *ca;
 		char *certificate;
@@ -99,6 +100,7 @@ struct config {
 			enum config_durability durability;
 			int64_t max_file_store; /* octets */
 			int64_t mute_after_ms;
+			char *workers; /* file, see cli/nats_workers.h */
 			struct {
 				char *user;
 				char *password; /* SECRET */

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #define HEARTBEATS_TO_DEATH 3
+#define JS_PREFIX_MAX       64
 
 struct check {
 	const struct config_state *state;
@@ -219,7 +220,22 @@ struct nats_names {
 	const char *creds_file;
 	const char *certificate;
 	const char *key;
+	const char *js_prefix;
 };
+
+/* A subject: it goes in front of others. */
+static bool
+is_prefix(const char *text)
+{
+	static const char taken[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "._-$";
+	size_t size = strlen(text);
+
+	return size > 0 && size <= JS_PREFIX_MAX &&
+	       !text[strspn(text, taken)] && text[0] != '.' &&
+	       text[size - 1] != '.' && !strstr(text, "..");
+}
 
 static enum err
 nats_connection(const struct check *c, const struct config_nats *nats,
@@ -235,6 +251,10 @@ nats_connection(const struct check *c, const struct config_nats *nats,
 		return refuse(c, names->creds_file,
 			      "is set together with %s, expected one of them",
 			      names->user);
+	if (!is_prefix(nats->js_prefix))
+		return refuse(c, names->js_prefix,
+			      "\"%s\" is not a subject such as $JS.API",
+			      nats->js_prefix);
 	return tls_pair(c, nats->tls.certificate, nats->tls.key,
 			names->certificate, names->key);
 }
@@ -242,7 +262,8 @@ nats_connection(const struct check *c, const struct config_nats *nats,
 #define NATS_NAMES(prefix)                                                \
 	{                                                                 \
 		prefix ".user", prefix ".password", prefix ".creds_file", \
-		    prefix ".tls.certificate", prefix ".tls.key"          \
+		    prefix ".tls.certificate", prefix ".tls.key",         \
+		    prefix ".js_prefix"                                   \
 	}
 
 static enum err

@@ -95,6 +95,8 @@ static const char *const exporter_words[] = {"stdout", "otlp", NULL};
 		   "that user's password"),                                \
 	    PATH(n ".creds_file", m.creds_file, "", 0, p,                  \
 		 "NATS credentials file, instead of user and password"),   \
+	    STRING(n ".js_prefix", m.js_prefix, "$JS.API", p,              \
+		   "where this user's account has JetStream's API"),       \
 	    PATH(n ".tls.ca", m.tls.ca, "", 0, p,                          \
 		 "PEM file of the authorities trusted; set: TLS is used"), \
 	    PATH(n ".tls.certificate", m.tls.certificate, "", 0, p,        \
@@ -161,6 +163,9 @@ const struct config_key config_keys[] = {
 	     2 * SECOND, 10 * MINUTE, CONFIG_NATS_SERVER,
 	     "a server that answers nothing for so long is killed and started "
 	     "again"),
+    PATH("nats.server.workers", nats.server.workers, "", 0, CONFIG_NATS_SERVER,
+	 "file of the hosts whose workers may connect, a line each: HOST "
+	 "PASSWORD [KEY:VALUE ...]; osapi nats worker add writes it"),
     STRING("nats.server.monitor.user", nats.server.monitor.user, "monitor",
 	   CONFIG_NATS_SERVER,
 	   "user that may ask for the state of server and streams, and "

@@ -354,6 +354,7 @@ jetstream_consumer_ensure(struct broker *broker, const char *stream,
 			  const json_t *config, struct err_info *info)
 {
 	const char *name = json_member_string(config, "durable_name");
+	const char *filter = json_member_string(config, "filter_subject");
 	const json_t *theirs;
 	json_auto_t *found = NULL;
 	json_auto_t *body = NULL;
@@ -374,12 +375,16 @@ jetstream_consumer_ensure(struct broker *broker, const char *stream,
 	theirs = json_object_get(found, "config");
 	if (!create && holds(theirs, config))
 		return ERR_OK;
-	(void)snprintf(what, sizeof(what), "CONSUMER.DURABLE.CREATE.%s.%s",
-		       stream, name);
+	/* With the filter in the subject, where permissions see it. */
+	if (snprintf(what, sizeof(what), "CONSUMER.CREATE.%s.%s%s%s", stream,
+		     name, filter == NULL ? "" : ".",
+		     filter == NULL ? "" : filter) >= (int)sizeof(what))
+		return err_set(info, ERR_TOO_LARGE, "%.64s...: too long", what);
 	body =
 	    json_pack("{s:s, s:o*}", "stream_name", stream, "config",
 		      create ? json_deep_copy(config) : merge(theirs, config));
-	if (json_object_get(body, "config") == NULL)
+	if (json_object_set_new(json_object_get(body, "config"), "name",
+				json_string(name)) != 0)
 		return err_set(info, ERR_NO_MEMORY, "no memory");
 	result = ask(broker, what, body, 5 * JETSTREAM_TIMEOUT_MS, &done,
 		     &server, info);

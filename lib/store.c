@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hearing.h"
 #include "lib/json.h"
 #include "lib/store_layout.h"
 
@@ -72,10 +73,8 @@ name_all(struct store *store)
 		       config->job.kv_response_bucket);
 	(void)snprintf(store->registry, size, "KV_%s",
 		       config->job.registry_bucket);
-	(void)snprintf(store->any[JOB_BATCH], size, "%s-any",
-		       config->job.consumer_name);
-	(void)snprintf(store->any[JOB_LIVE], size, "%s-any-live",
-		       config->job.consumer_name);
+	(void)hearing_shared(config, JOB_BATCH, store->any[JOB_BATCH]);
+	(void)hearing_shared(config, JOB_LIVE, store->any[JOB_LIVE]);
 }
 
 enum err
@@ -104,6 +103,13 @@ store_new(struct broker *broker, const struct config *config,
 	}
 	*store = made;
 	return ERR_OK;
+}
+
+void
+store_confine(struct store *store)
+{
+	store->read = JETSTREAM_DIRECT;
+	store->confined = true;
 }
 
 void
@@ -318,7 +324,6 @@ put_marker(struct store *store, const char *key, const char *sequence,
 {
 	const struct store_header headers[] = {
 	    {"KV-Operation", "PURGE"},
-	    {"Nats-Rollup", "sub"},
 	    {sequence == NULL ? NULL : "Nats-Expected-Last-Subject-Sequence",
 	     sequence},
 	    {NULL, NULL},
@@ -379,7 +384,7 @@ store_job_delete(struct store *store, const char *id, struct err_info *info)
 	if (result == ERR_OK)
 		result = store_purge(
 		    store, store->responses,
-		    store_key(store->responses, key, "%s.>", id), info);
+		    store_key(store->responses, key, "*.%s", id), info);
 	if (result == ERR_OK && marked)
 		return err_set(info, ERR_NOT_FOUND, "job %s was deleted", id);
 	return result;

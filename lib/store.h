@@ -4,7 +4,7 @@
  *   KV job-queue        jobs.{id}                                the signed job, immutable
  *                       status.{id}.{event}.{host}.{unix_nano}   one event each
  *                       idem.{name}                              Idempotency-Key -> job
- *   KV job-responses    {id}.{host}                              the host's result
+ *   KV job-responses    {host}.{id}                              the host's result
  *   KV worker-registry  {host}                                   heartbeat, TTL 3 heartbeats
  *   stream JOBS         jobs[.live].{kind}.{target}              the job id: a notification
  *   stream JOBS-DLQ     max-deliveries advisories of JOBS
@@ -37,13 +37,14 @@
  * one; ERR_GONE is final.
  *
  * Reads that must see what was acknowledged ask the stream's leader; with
- * replicas 1 the one server answers direct gets, which permissions can
- * confine to keys.  A worker needs to publish: $JS.API.STREAM.INFO and
- * CONSUMER.INFO of the streams and shared consumers (store_provisioned),
- * $JS.API.DIRECT.GET.KV_{bucket}.> (replicas 1) or
- * $JS.API.STREAM.MSG.GET.KV_{bucket} (more), and its own
- * $KV.{bucket}.status.*.*.{host}.*, $KV.{response bucket}.*.{host},
- * $KV.{registry bucket}.{host}.
+ * replicas 1 the one server answers direct gets.  A worker (store_confine) has
+ * direct gets only, as they alone can be confined to keys: what it does not find
+ * may not have reached the replica that was asked.
+ *
+ * In keys that are confined to a host the host stands before the job: a direct
+ * get finds the last message of a pattern too, and what is granted must not
+ * have a wildcard in front of the host.  cli/nats_account.c grants a worker
+ * what it needs of all this.
  *
  * All functions may be called from every thread; a call waits at most
  * JETSTREAM_TIMEOUT_MS for each answer.
@@ -73,6 +74,10 @@ struct store;
 enum err store_new(struct broker *broker, const struct config *config,
 		   struct store **store, struct err_info *info);
 void store_free(struct store *store);
+
+/* Lets it ask for nothing that a worker's account has not: direct gets alone,
+ * and no stream's state.  Before it is used. */
+void store_confine(struct store *store);
 
 /*
  * Creates what is missing and updates what differs: buckets, streams, the
@@ -181,6 +186,11 @@ enum err store_events_end(struct store_flight *flight, struct err_info *info);
 enum err store_job_take(struct store *store, const struct event *event,
 			char holder[static SUBJECT_HOST_MAX + 1],
 			struct err_info *info);
+
+/* Whether a host has ended a job, by its completed or failed event: what a host
+ * may know of another, whose result is not its business. */
+enum err store_job_ended(struct store *store, const char *id, const char *host,
+			 bool *ended, struct err_info *info);
 
 /*
  * Claims the name of a request for the job `id`, with the digest of what was

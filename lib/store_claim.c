@@ -33,7 +33,9 @@ claim(struct store *store, const char *key, const char *text, size_t size,
 	if (result != ERR_CONFLICT && result != ERR_UNKNOWN_OUTCOME)
 		return result;
 	read = jetstream_last(store->broker, store->queue, key,
-			      JETSTREAM_LEADER, found, NULL, NULL);
+			      store->confined ? JETSTREAM_DIRECT
+					      : JETSTREAM_LEADER,
+			      found, NULL, NULL);
 	if (read == ERR_OK)
 		return ERR_EXISTS;
 	return err_prefix(info, ERR_UNKNOWN_OUTCOME, "%s", key);
@@ -69,6 +71,38 @@ store_job_take(struct store *store, const struct event *event,
 		return ERR_OK;
 	(void)snprintf(holder, SUBJECT_HOST_MAX + 1, "%s", first.hostname);
 	return err_set(info, ERR_EXISTS, "%s has taken it", holder);
+}
+
+enum err
+store_job_ended(struct store *store, const char *id, const char *host,
+		bool *ended, struct err_info *info)
+{
+	static const enum job_event ends[] = {JOB_EVENT_COMPLETED,
+					      JOB_EVENT_FAILED};
+	char keys[2][STORE_KEY_SIZE];
+	struct jetstream_question questions[] = {
+	    {.stream = store->queue, .subject = keys[0]},
+	    {.stream = store->queue, .subject = keys[1]},
+	};
+	char token[SUBJECT_HOST_MAX + 1];
+	enum err result = ERR_OK;
+
+	/* The time in the key is not known: a pattern finds it all the same. */
+	for (size_t i = 0; i < 2; i++)
+		(void)store_key(store->queue, keys[i], "status.%s.%s.%s.*", id,
+				job_event_text(ends[i]),
+				subject_host_token(host, token));
+	(void)jetstream_last_many(store->broker, store->read, questions, 2,
+				  info);
+	*ended = false;
+	for (size_t i = 0; i < 2; i++) {
+		*ended = *ended || questions[i].result == ERR_OK;
+		natsMsg_Destroy(questions[i].message);
+		if (questions[i].result != ERR_OK &&
+		    questions[i].result != ERR_NOT_FOUND)
+			result = questions[i].result;
+	}
+	return *ended ? ERR_OK : result;
 }
 
 /* Reads an earlier claim of an Idempotency-Key. */

@@ -5,6 +5,7 @@
 #ifndef OSAPI_LIB_STORE_LAYOUT_H
 #define OSAPI_LIB_STORE_LAYOUT_H
 
+#include "lib/hearing.h"
 #include "lib/jetstream.h"
 #include "lib/store.h"
 #include "lib/subject.h"
@@ -21,9 +22,10 @@ struct store {
 	char queue[STORE_STREAM_SIZE];     /* "KV_job-queue" */
 	char responses[STORE_STREAM_SIZE]; /* "KV_job-responses" */
 	char registry[STORE_STREAM_SIZE];  /* "KV_worker-registry" */
-	char any[2][STORE_STREAM_SIZE];    /* durables, by enum job_lane */
+	char any[2][HEARING_NAME_SIZE];    /* durables, by enum job_lane */
 	char prefix[SUBJECT_SIZE];         /* "jobs" */
 	enum jetstream_read read; /* what sees every acknowledged write */
+	bool confined;            /* only direct gets are allowed */
 };
 
 #define STORE_KEY_SIZE 1024 /* room for the subject of every key */

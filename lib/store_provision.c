@@ -41,7 +41,8 @@ duplicates_ns(int64_t max_age_ms)
 	return nanoseconds(ms);
 }
 
-/* ADR-8: a key-value bucket is a stream of this form. */
+/* ADR-8: a key-value bucket is a stream of this form.  Not with roll-ups: by
+ * that header who may write one key could empty the whole bucket. */
 static json_t *
 bucket(const struct store *store, const char *name, int64_t max_age_ms,
        int64_t max_bytes)
@@ -64,7 +65,7 @@ bucket(const struct store *store, const char *name, int64_t max_age_ms,
 	    "max_msgs_per_subject", (json_int_t)1, "max_age",
 	    nanoseconds(max_age_ms), "max_bytes", (json_int_t)max_bytes,
 	    "duplicate_window", duplicates_ns(max_age_ms), "allow_rollup_hdrs",
-	    1, "allow_direct", 1, "deny_delete", 1, "deny_purge", 0,
+	    0, "allow_direct", 1, "deny_delete", 1, "deny_purge", 0,
 	    "republish", "src", subjects, "dest", changes);
 }
 
@@ -199,38 +200,45 @@ store_provision(struct store *store, struct err_info *info)
 	return result;
 }
 
-enum err
-store_provisioned(struct store *store, struct err_info *info)
+/* The shared consumers are made last. */
+static enum err
+consumers_there(struct store *store, struct err_info *info)
 {
-	const struct {
-		const char *stream;
-		const char *consumer;
-	} objects[] = {
-	    {store->queue, NULL},
-	    {store->responses, NULL},
-	    {store->registry, NULL},
-	    {store->jobs, NULL},
-	    {store->dlq, NULL},
-	    {store->jobs, store->any[JOB_BATCH]},
-	    {store->jobs, store->any[JOB_LIVE]},
-	};
 	char what[2 * STORE_STREAM_SIZE + 32];
 	enum err result = ERR_OK;
 
-	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+	for (enum job_lane lane = JOB_BATCH;
+	     lane <= JOB_LIVE && result == ERR_OK; lane++) {
 		json_auto_t *reply = NULL;
-		bool consumer = objects[i].consumer != NULL;
 
-		(void)snprintf(what, sizeof(what), "%s.INFO.%s%s%s",
-			       consumer ? "CONSUMER" : "STREAM",
-			       objects[i].stream, consumer ? "." : "",
-			       consumer ? objects[i].consumer : "");
+		(void)snprintf(what, sizeof(what), "CONSUMER.INFO.%s.%s",
+			       store->jobs, store->any[lane]);
 		result = jetstream_api(store->broker, what, NULL,
 				       JETSTREAM_TIMEOUT_MS, &reply, info);
-		if (result != ERR_OK)
-			return result;
 	}
-	return ERR_OK;
+	return result;
+}
+
+enum err
+store_provisioned(struct store *store, struct err_info *info)
+{
+	const char *const streams[] = {store->queue, store->responses,
+				       store->registry, store->jobs,
+				       store->dlq};
+	char what[STORE_STREAM_SIZE + 32];
+	enum err result = ERR_OK;
+
+	if (store->confined)
+		return consumers_there(store, info);
+	for (size_t i = 0; i < 5 && result == ERR_OK; i++) {
+		json_auto_t *reply = NULL;
+
+		(void)snprintf(what, sizeof(what), "STREAM.INFO.%s",
+			       streams[i]);
+		result = jetstream_api(store->broker, what, NULL,
+				       JETSTREAM_TIMEOUT_MS, &reply, info);
+	}
+	return result == ERR_OK ? consumers_there(store, info) : result;
 }
 
 enum err

@@ -227,8 +227,8 @@ store_response_key(const struct store *store, const char *id, const char *host,
 {
 	char token[SUBJECT_HOST_MAX + 1];
 
-	return store_key(store->responses, buf, "%s.%s", id,
-			 subject_host_token(host, token));
+	return store_key(store->responses, buf, "%s.%s",
+			 subject_host_token(host, token), id);
 }
 
 /* The response that is there already: this one, or another? */
@@ -396,7 +396,6 @@ store_heartbeat_delete(struct store *store, const char *host,
 {
 	const struct store_header headers[] = {
 	    {"KV-Operation", "PURGE"},
-	    {"Nats-Rollup", "sub"},
 	    {NULL, NULL},
 	};
 	char key[STORE_KEY_SIZE];

@@ -10,7 +10,6 @@
  */
 #include "worker/consumer.h"
 
-#include <openssl/evp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -18,20 +17,18 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "lib/hearing.h"
 #include "lib/jetstream.h"
 #include "lib/log.h"
 #include "worker/registry.h"
 #include "worker/runner.h"
 
-#define NAME_SIZE       256
-#define NAME_HOST_MAX   64 /* of the host's token in a name */
-#define NAME_HASH_BYTES 12
-#define CONSUMERS_MAX   256
-#define RETURNED_MAX    1024
-#define IDLE_MIN_MS     (INT64_C(72) * 3600 * 1000) /* inactive_threshold */
-#define RETRY_MIN_MS    250
-#define RETRY_MAX_MS    10000
-#define RETURN_OWN_MS   1000 /* nobody else could do it */
+#define CONSUMERS_MAX 256
+#define RETURNED_MAX  1024
+#define IDLE_MIN_MS   (INT64_C(72) * 3600 * 1000) /* inactive_threshold */
+#define RETRY_MIN_MS  250
+#define RETRY_MAX_MS  10000
+#define RETURN_OWN_MS 1000 /* nobody else could do it */
 
 /* How long a request stands, and how often the server says that it does. A
  * shared one is short: the worker may get busy meanwhile. */
@@ -45,7 +42,7 @@ static const struct pace pace_own = {20000, 6000};
 enum state { STATE_MISSING, STATE_READY, STATE_ASKED };
 
 struct consumer {
-	char name[NAME_SIZE];
+	char name[HEARING_NAME_SIZE];
 	char filter[SUBJECT_SIZE];
 	enum job_lane lane;
 	bool shared;
@@ -84,106 +81,36 @@ struct consumers {
 
 /* ---- what there is to hear ---- */
 
-/* "worker-{host}-{hash}": unique for host and filter, of any length. */
-static void
-name_own(struct consumer *c, const char *host)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
-	char token[SUBJECT_HOST_MAX + 1];
-	char text[SUBJECT_HOST_MAX + SUBJECT_SIZE + 2];
-	unsigned size;
-	int length;
-	size_t i;
-
-	subject_host_token(host, token);
-	length = snprintf(text, sizeof(text), "%s %s", token, c->filter);
-	if (EVP_Digest(text, (size_t)length, digest, &size, EVP_sha256(),
-		       NULL) != 1)
-		abort();
-	length = snprintf(c->name, sizeof(c->name), "worker-%.*s-",
-			  NAME_HOST_MAX, token);
-	for (i = 0; i < NAME_HASH_BYTES; i++)
-		length +=
-		    snprintf(c->name + length, sizeof(c->name) - (size_t)length,
-			     "%02x", digest[i]);
-}
-
 static enum err
-add(struct consumers *consumers, const struct target *target,
-    struct err_info *info)
+add(const struct hearing *hearing, void *arg, struct err_info *info)
 {
-	const struct worker *w = consumers->worker;
-	const enum job_lane lanes[] = {JOB_LIVE, JOB_BATCH};
-	size_t i;
+	struct consumers *consumers = arg;
+	struct consumer *c = &consumers->items[consumers->count];
 
-	for (i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++) {
-		struct consumer *c = &consumers->items[consumers->count];
-
-		if (consumers->count == CONSUMERS_MAX)
-			return err_set(info, ERR_INVALID,
-				       "job.worker.labels: more than %d "
-				       "subjects to hear",
-				       CONSUMERS_MAX);
-		c->lane = lanes[i];
-		c->shared = target->kind == TARGET_ANY;
-		c->pace = c->shared ? &pace_shared : &pace_own;
-		c->delay_ms = RETRY_MIN_MS;
-		if (subject_filter(store_subject_prefix(w->store), c->lane,
-				   target, c->filter) != ERR_OK)
-			return err_set(info, ERR_INVALID,
-				       "job.worker.labels: %s: too long",
-				       target->key);
-		if (c->shared)
-			snprintf(c->name, sizeof(c->name), "%s",
-				 store_any_consumer(w->store, c->lane));
-		else
-			name_own(c, w->hostname);
-		consumers->count++;
-	}
+	if (consumers->count == CONSUMERS_MAX)
+		return err_set(info, ERR_INVALID,
+			       "more than %d subjects to hear", CONSUMERS_MAX);
+	snprintf(c->name, sizeof(c->name), "%s", hearing->consumer);
+	snprintf(c->filter, sizeof(c->filter), "%s", hearing->filter);
+	c->lane = hearing->lane;
+	c->shared = hearing->shared;
+	c->pace = c->shared ? &pace_shared : &pace_own;
+	c->delay_ms = RETRY_MIN_MS;
+	consumers->count++;
 	return ERR_OK;
-}
-
-/* "web.dev.x" is heard as "web", "web.dev" and "web.dev.x". */
-static enum err
-add_label(struct consumers *consumers, const char *key, const char *value,
-	  struct err_info *info)
-{
-	struct target target = {.kind = TARGET_LABEL};
-	size_t length = 0;
-	enum err err = ERR_OK;
-
-	snprintf(target.key, sizeof(target.key), "%s", key);
-	while (err == ERR_OK && length < strlen(value)) {
-		length += strcspn(value + length, ".");
-		snprintf(target.value, sizeof(target.value), "%.*s",
-			 (int)length, value);
-		err = add(consumers, &target, info);
-		length++;
-	}
-	return err;
 }
 
 static enum err
 add_all(struct consumers *consumers, struct err_info *info)
 {
 	const struct worker *w = consumers->worker;
-	const struct config_map *labels = &w->config->job.worker.labels;
-	struct target target = {.kind = TARGET_HOST};
-	enum err err;
-	size_t i;
+	enum err err =
+	    hearing_each(w->config, w->hostname, &w->config->job.worker.labels,
+			 add, consumers, info);
 
-	snprintf(target.host, sizeof(target.host), "%s", w->hostname);
-	err = add(consumers, &target, info);
-	target = (struct target){.kind = TARGET_ALL};
-	if (err == ERR_OK)
-		err = add(consumers, &target, info);
-	target = (struct target){.kind = TARGET_ANY};
-	if (err == ERR_OK)
-		err = add(consumers, &target, info);
-	for (i = 0; err == ERR_OK && i < labels->count; i++)
-		err = add_label(consumers, labels->keys[i], labels->values[i],
-				info);
-	return err;
+	if (err != ERR_OK)
+		return err_prefix(info, err, "job.worker.labels");
+	return ERR_OK;
 }
 
 /* ---- making them ---- */
@@ -205,7 +132,7 @@ make(struct consumers *consumers, const struct consumer *c,
 	const char *stream = store_jobs_stream(w->store);
 	json_auto_t *reply = NULL;
 	json_auto_t *config = NULL;
-	char what[2 * NAME_SIZE];
+	char what[2 * HEARING_NAME_SIZE];
 
 	if (c->shared) {
 		snprintf(what, sizeof(what), "CONSUMER.INFO.%s.%s", stream,

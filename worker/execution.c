@@ -303,19 +303,18 @@ understand(struct execution *e)
 static enum step
 yield_to(struct execution *e, const char *holder)
 {
-	struct response response = {.data = NULL};
 	struct err_info info = {""};
-	enum err err = store_response_read(e->worker->store, e->work->id,
-					   holder, &response, &info);
+	bool ended = false;
+	enum err err = store_job_ended(e->worker->store, e->work->id, holder,
+				       &ended, &info);
 
-	if (err == ERR_OK) {
-		response_release(&response);
+	if (ended) {
 		log_info("job not run, another host has answered it",
 			 LOG_S("host", holder));
 		return settle(e, WORK_ACK, 0);
 	}
-	if (err != ERR_NOT_FOUND)
-		return again(e, "another host's response not read", err, &info);
+	if (err != ERR_OK)
+		return again(e, "another host's events not read", err, &info);
 	if (!e->modify && e->work->deliveries > 1)
 		return STEP_NEXT;
 	log_info("job not run, another host has taken it",

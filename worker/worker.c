@@ -18,7 +18,8 @@
 #include "worker/registry.h"
 #include "worker/runner.h"
 
-#define GIVE_UP_MS 2000 /* for a provider that was told to stop */
+#define USER_PREFIX "worker-" /* and the host: osapi nats worker add */
+#define GIVE_UP_MS  2000      /* for a provider that was told to stop */
 
 static enum err
 find_hostname(struct worker *w, struct err_info *info)
@@ -153,14 +154,31 @@ make_tracer(struct worker *w, struct err_info *info)
 	return tracer_new(w->config, &options, &w->tracer, info);
 }
 
+/* Said here, as NATS would refuse one subject after the other. */
+static enum err
+check_user(const struct worker *w, struct err_info *info)
+{
+	const char *user = w->config->job.worker.nats.user;
+
+	if (strncmp(user, USER_PREFIX, strlen(USER_PREFIX)) != 0 ||
+	    strcmp(user + strlen(USER_PREFIX), w->hostname) == 0)
+		return ERR_OK;
+	return err_set(info, ERR_INVALID,
+		       "job.worker.nats.user is \"%s\", but this host is "
+		       "\"%s\" and could not do its work as another: osapi "
+		       "nats worker add gives it a user of its own",
+		       user, w->hostname);
+}
+
 enum err
 worker_connect(struct worker *w, struct err_info *info)
 {
 	char name[SUBJECT_HOST_MAX + 32];
-	enum err err;
+	enum err err = check_user(w, info);
 
 	snprintf(name, sizeof(name), "osapi-worker %s", w->hostname);
-	err = make_tracer(w, info);
+	if (err == ERR_OK)
+		err = make_tracer(w, info);
 	if (err == ERR_OK)
 		err = broker_new(&w->config->job.worker.nats, name, &w->broker,
 				 info);
@@ -168,6 +186,8 @@ worker_connect(struct worker *w, struct err_info *info)
 		broker_on_change(w->broker, connection_changed, w);
 		err = store_new(w->broker, w->config, &w->store, info);
 	}
+	if (err == ERR_OK)
+		store_confine(w->store);
 	return err;
 }
 

@@ -26,24 +26,33 @@ class NatsError(Exception):
     """The server said no, or nothing."""
 
 
+def credentials(stack, user):
+    """The name and password of a user in NATS."""
+    config = yaml.safe_load(stack.config.read_text())
+    if user == "api":
+        found = config["api"]["server"]["nats"]
+    elif user == "monitor":
+        found = {"user": user, **config["nats"]["server"]["monitor"]}
+    else:
+        path = stack.directory / "hosts" / user / "osapi.yaml"
+        found = yaml.safe_load(path.read_text())["job"]["worker"]["nats"]
+    return found["user"], found["password"]
+
+
 class Nats:
-    """A connection as `user`: "api" or "worker"; `login` is a name and its
-    password instead."""
+    """A connection as `user`: "api", "monitor", or the host of a worker that
+    was admitted; `login` is a name and its password instead."""
 
     def __init__(self, stack, user="api", login=None):
-        config = yaml.safe_load(stack.config.read_text())
-        if login is None:
-            of = {"api": config["api"]["server"]["nats"],
-                  "worker": config["job"]["worker"]["nats"]}[user]
-            login = of["user"], of["password"]
-        self.inbox = f"_INBOX_{user}.{uuid.uuid4().hex}"
+        name, password = login or credentials(stack, user)
+        self.inbox = f"_INBOX_{name.replace('.', '_')}.{uuid.uuid4().hex}"
         self.count = 0
         self.socket = socket.create_connection(
             ("127.0.0.1", stack.nats_port), LIMIT)
         self.lines = self.socket.makefile("rb")
         self.lines.readline()  # INFO
         options = {"verbose": False, "pedantic": False, "headers": True,
-                   "user": login[0], "pass": login[1]}
+                   "user": name, "pass": password}
         self.send(f"CONNECT {json.dumps(options)}\r\nSUB {self.inbox}.> 1\r\n")
 
     def __enter__(self):

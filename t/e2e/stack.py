@@ -20,6 +20,8 @@ import subprocess
 import tempfile
 import time
 
+import yaml
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("TEST_BUILD", "build")).resolve()
 LIMIT = 60  # seconds; a guard against waiting for ever, not a measurement
@@ -348,6 +350,8 @@ class Stack(Base):
 
     def start_all(self):
         self.osapi("init", "--dir", self.directory)
+        for specification in self.specifications:
+            self.admit(specification)
         self.nats = self.add("nats", [program("osapi"), "-f",
                                       str(self.config), "nats", "server",
                                       "start"])
@@ -377,12 +381,29 @@ class Stack(Base):
             f"http {{\n{temporary}\n{site}\n}}\n")
         return str(path)
 
+    def admit(self, specification):
+        """Lets a worker in; its part of the environment."""
+        if "hostname" not in specification:
+            return {}
+        host = specification["hostname"]
+        files = self.directory / "hosts" / host.lower()
+        if not files.exists():
+            self.osapi("nats", "worker", "add", host, *(
+                word for k, v in specification.get("labels", {}).items()
+                for word in ("--label", f"{k}:{v}")))
+            if self.nats:
+                os.kill(self.nats.pid, signal.SIGHUP)
+        worker = yaml.safe_load((files / "osapi.yaml").read_text())["job"][
+            "worker"]
+        return {"OSAPI_JOB_WORKER_HOSTNAME": host,
+                "OSAPI_JOB_WORKER_NATS_USER": worker["nats"]["user"],
+                "OSAPI_JOB_WORKER_NATS_PASSWORD": worker["nats"]["password"]}
+
     def start_worker(self, number, specification):
         journal = self.directory / f"journal-{number}"
         journal.mkdir()
         env = {**self.env, "OSAPI_JOB_WORKER_JOURNAL_DIR": str(journal)}
-        if "hostname" in specification:
-            env["OSAPI_JOB_WORKER_HOSTNAME"] = specification["hostname"]
+        env.update(self.admit(specification))
         if "labels" in specification:
             env["OSAPI_JOB_WORKER_LABELS"] = ",".join(
                 f"{k}={v}" for k, v in specification["labels"].items())

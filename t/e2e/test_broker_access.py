@@ -7,10 +7,13 @@ import pytest
 import yaml
 
 import forge
+from nats_client import Nats as Client
+from nats_client import NatsError, credentials, own_consumer
 from stack import wait_until
 
-# One worker, so that all consumers and buckets exist.
-STACK = {"workers": [{"hostname": "w-1", "labels": {"group": "web"}}]}
+# Two workers, so that all consumers and buckets exist.
+STACK = {"workers": [{"hostname": "w-1", "labels": {"group": "web"}},
+                     {"hostname": "w-2", "labels": {"group": "db"}}]}
 JOB = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
 
 
@@ -58,14 +61,10 @@ class Nats:
 
 @pytest.fixture(name="connect", scope="module")
 def fixture_connect(stack):
-    """Connects as one of the two users of osapi.yaml."""
-    config = yaml.safe_load(stack.config.read_text())
-    users = {"api": config["api"]["server"]["nats"],
-             "worker": config["job"]["worker"]["nats"]}
+    """Connects as "api", "monitor", or a host's worker."""
     made = []
-    def connect(name):
-        nats = Nats(stack.nats_port, users[name]["user"],
-                    users[name]["password"])
+    def connect(user):
+        nats = Nats(stack.nats_port, *credentials(stack, user))
         made.append(nats)
         assert nats.answer() == []
         return nats
@@ -76,7 +75,8 @@ def fixture_connect(stack):
 
 @pytest.mark.parametrize("user,password", [
     (None, None), ("", ""), ("api", ""), ("api", "api"), ("worker", "worker"),
-    ("system", ""), ("admin", "admin"), ("$SYS", "")])
+    ("worker-w-1", ""), ("worker-w-1", "worker-w-1"), ("monitor", ""),
+    ("monitor", "monitor"), ("system", ""), ("admin", "admin"), ("$SYS", "")])
 def test_nobody_gets_in_without_a_password(stack, user, password):
     nats = Nats(stack.nats_port, user, password)
     try:
@@ -86,22 +86,138 @@ def test_nobody_gets_in_without_a_password(stack, user, password):
         nats.close()
 
 
+def test_nobody_gets_in_by_another_ones_password(stack):
+    """The API's files are not on a worker's host, nor the other way round."""
+    for user, whose in (("worker-w-2", "w-1"), ("api", "w-1"),
+                        ("monitor", "w-1"), ("worker-w-1", "api")):
+        nats = Nats(stack.nats_port, user, credentials(stack, whose)[1])
+        try:
+            assert any("Authorization Violation" in line
+                       for line in nats.answer()), user
+        finally:
+            nats.close()
+
+
 @pytest.mark.parametrize("subject", [
     f"$KV.job-queue.jobs.{JOB}", "jobs.query._any", "jobs.live.modify._all",
-    "$JS.API.STREAM.DELETE.JOBS", "$JS.API.STREAM.PURGE.JOBS",
-    "$JS.API.STREAM.DELETE.KV_job-queue", "$JS.API.STREAM.CREATE.MINE",
-    "$JS.API.STREAM.UPDATE.JOBS", "$JS.API.STREAM.MSG.DELETE.JOBS",
-    "$JS.API.STREAM.SNAPSHOT.KV_job-queue", "$JS.API.ACCOUNT.PURGE.A",
+    *(f"{prefix}.{what}" for prefix in ("$JS.API", "osapi.js") for what in (
+        "STREAM.DELETE.JOBS", "STREAM.PURGE.JOBS", "STREAM.INFO.KV_job-queue",
+        "STREAM.DELETE.KV_job-queue", "STREAM.CREATE.MINE",
+        "STREAM.UPDATE.JOBS", "STREAM.MSG.DELETE.JOBS",
+        "STREAM.MSG.GET.KV_job-queue", "STREAM.MSG.GET.KV_job-responses",
+        "STREAM.SNAPSHOT.KV_job-queue", "ACCOUNT.PURGE.A",
+        "CONSUMER.DELETE.JOBS.jobs-worker-any", "DIRECT.GET.KV_job-queue",
+        "DIRECT.GET.KV_job-responses",
+        "CONSUMER.DURABLE.CREATE.KV_job-queue.mine")),
     "$SYS.REQ.SERVER.PING", "_INBOX_api.x.y", "_INBOX.x"])
 def test_a_worker_may_not_command_or_destroy(connect, subject):
-    assert not connect("worker").may_publish(subject)
+    assert not connect("w-1").may_publish(subject)
+
+
+OTHER = own_consumer("w-2", "host.w-2")
+OWN = own_consumer("w-1", "host.w-1")
 
 
 @pytest.mark.parametrize("subject", [
-    ">", "_INBOX.>", "_INBOX_api.>", "jobs.>", "$KV.>", "$SYS.>",
-    "osapi.changes.>"])
+    f"$KV.job-responses.w-2.{JOB}", "$KV.worker-registry.w-2",
+    f"$KV.job-queue.status.{JOB}.completed.w-2.1",
+    f"$KV.job-queue.status.{JOB}.failed._any.0",
+    "osapi.js.DIRECT.GET.KV_worker-registry.$KV.worker-registry.w-2",
+    *(f"osapi.js.DIRECT.GET.KV_job-responses.$KV.job-responses.{key}"
+      for key in (f"w-2.{JOB}", "w-2.>", ">", f"*.{JOB}", f">.{JOB}")),
+    f"osapi.js.CONSUMER.MSG.NEXT.JOBS.{OTHER}",
+    f"osapi.js.CONSUMER.INFO.JOBS.{OTHER}", f"$JS.ACK.JOBS.{OTHER}.1.1.1.1.0",
+    f"osapi.js.CONSUMER.CREATE.JOBS.{OTHER}.jobs.*.host.w-2",
+    f"osapi.js.CONSUMER.CREATE.JOBS.{OWN}.jobs.*.host.w-2",
+    f"osapi.js.CONSUMER.CREATE.JOBS.{OWN}.jobs.>",
+    f"osapi.js.CONSUMER.CREATE.JOBS.{OWN}",
+    # labels are granted, not chosen
+    "osapi.js.CONSUMER.CREATE.JOBS."
+    f"{own_consumer('w-1', 'label.group.db')}.jobs.*.label.group.db"])
+def test_a_worker_may_not_read_or_write_another_hosts(connect, subject):
+    assert not connect("w-1").may_publish(subject)
+
+
+@pytest.mark.parametrize("subject", [
+    ">", "_INBOX.>", "_INBOX_api.>", "_INBOX_worker-w-2.>", "jobs.>",
+    "$KV.>", "$SYS.>", "osapi.changes.>"])
 def test_a_worker_may_not_listen_to_others(connect, subject):
-    assert not connect("worker").may_subscribe(subject)
+    assert not connect("w-1").may_subscribe(subject)
+
+
+def test_a_worker_cannot_make_the_broker_do_it(stack, reader):
+    """The broker answers to the subject that a request names, whether or not
+    the asker may write there; what it says can be the asker's own words."""
+    reply = reader.get("/api/v1/system/hostname?target_hostname=w-2")
+    job_id = reply.json()["job_id"]
+    with Client(stack, "w-1") as nats, Client(stack) as api:
+        mine = f"$KV.job-responses.w-1.{JOB}"
+        others = f"$KV.job-responses.w-2.{JOB}"
+        nats.store(mine, json.dumps({"name": "EVIL", "subjects": ["evil"]}))
+        before = api.job(job_id)
+        for subject in ("$JS.API.STREAM.CREATE.EVIL", others,
+                        f"$KV.job-queue.jobs.{JOB}",
+                        "$JS.API.STREAM.PURGE.KV_job-queue",
+                        f"$JS.API.CONSUMER.CREATE.JOBS.{OTHER}"):
+            nats.publish("osapi.js.DIRECT.GET.KV_job-responses." + mine,
+                         reply=subject)
+            nats.publish(f"$KV.job-queue.status.{JOB}.started.w-1.1", b"{}",
+                         reply=subject)
+            nats.publish(f"osapi.js.CONSUMER.INFO.JOBS.{OWN}", reply=subject)
+        # behind them: the server has seen them all
+        nats.store(f"$KV.job-responses.w-1.{job_id}", b"{}")
+        with Client(stack, "monitor") as monitor:
+            assert "EVIL" not in monitor.api("STREAM.NAMES")["streams"]
+        assert api.job(job_id) == before
+        for subject, stream in ((others, "KV_job-responses"), (
+                f"$KV.job-queue.jobs.{JOB}", "KV_job-queue")):
+            with pytest.raises(NatsError, match="no message found"):
+                api.message(subject, stream)
+
+
+def test_a_worker_cannot_empty_a_bucket(stack, writer):
+    """By the header that rolls a stream up to its newest message."""
+    job_id = writer.post("/api/v1/jobs", {"operation": {
+        "type": "system.hostname.get", "data": {}}}).json()["job_id"]
+    with Client(stack, "w-1") as nats, Client(stack) as api:
+        for subject in (f"$KV.job-queue.status.{JOB}.started.w-1.2",
+                        f"$KV.job-responses.w-1.{job_id}",
+                        "$KV.worker-registry.w-1"):
+            with pytest.raises(NatsError, match="rollup not permitted"):
+                nats.store(subject, b"{}", {"Nats-Rollup": "all"})
+        assert api.job(job_id)
+
+
+def test_a_worker_reads_jobs_by_their_id(stack, writer):
+    """Also those of other hosts: ids are not to be guessed, but they are no
+    secret.  Nor are jobs; results are."""
+    job_id = writer.post("/api/v1/jobs", {
+        "operation": {"type": "system.hostname.get", "data": {}},
+        "target_hostname": "w-2"}).json()["job_id"]
+    with Client(stack, "w-1") as nats:
+        data = nats.request("osapi.js.DIRECT.GET.KV_job-queue."
+                            f"$KV.job-queue.jobs.{job_id}")
+    assert json.loads(data)["target"] == "w-2"
+
+
+def test_a_forged_result_of_another_host_is_not_taken(stack, reader):
+    """A document says whose it is, and its key does so, too."""
+    reply = reader.get("/api/v1/system/hostname?target_hostname=w-2")
+    job_id = reply.json()["job_id"]
+    before = reader.get(f"/api/v1/jobs/{job_id}").json()
+    with Client(stack, "w-1") as nats:
+        nats.store(f"$KV.job-responses.w-1.{job_id}", json.dumps(
+            {"job_id": job_id, "status": "failed", "error": "forged",
+             "hostname": "w-2", "timestamp": before["updated_at"]}))
+        nats.store(f"$KV.job-queue.status.{job_id}.failed.w-1.9", json.dumps(
+            {"job_id": job_id, "event": "failed", "hostname": "w-2",
+             "timestamp": before["updated_at"], "unix_nano": 9,
+             "data": {"error": "forged"}}))
+    log = stack.fcgi.log
+    wait_until("both are refused", lambda: "the response is of w-2" in
+               log.read_text() and "the event is of w-2" in log.read_text())
+    job = reader.get(f"/api/v1/jobs/{job_id}").json()
+    assert job["status"] == "completed" and "forged" not in json.dumps(job)
 
 
 @pytest.mark.parametrize("subject", [
@@ -112,20 +228,41 @@ def test_the_api_may_do_only_what_it_needs(connect, subject):
     assert not connect("api").may_publish(subject)
 
 
-@pytest.mark.parametrize("subject", [">", "_INBOX.>", "_INBOX_worker.>",
+@pytest.mark.parametrize("subject", [">", "_INBOX.>", "_INBOX_worker-w-1.>",
                                      "$SYS.>"])
 def test_the_api_may_not_listen_to_others(connect, subject):
     assert not connect("api").may_subscribe(subject)
 
 
-def test_what_they_need_they_may(connect):
+@pytest.mark.parametrize("subject", [
+    f"$KV.job-queue.jobs.{JOB}", "jobs.query._any", "$KV.worker-registry.x",
+    "$JS.API.STREAM.MSG.GET.KV_job-queue", "$JS.API.STREAM.PURGE.JOBS",
+    f"$JS.API.DIRECT.GET.KV_job-queue.$KV.job-queue.jobs.{JOB}",
+    "$JS.API.STREAM.CREATE.MINE", "$JS.API.STREAM.UPDATE.JOBS",
+    "$JS.API.CONSUMER.MSG.NEXT.JOBS.jobs-worker-any",
+    "$JS.API.CONSUMER.CREATE.JOBS", "$JS.ACK.JOBS.jobs-worker-any.1.1.1.1.0",
+    "$SYS.REQ.SERVER.PING"])
+def test_the_monitor_may_not_read_data_or_change_anything(connect, subject):
+    assert not connect("monitor").may_publish(subject)
+
+
+def test_what_they_need_they_may(stack, connect):
     """So that the refusals above are known to be about the subject."""
-    worker = connect("worker")
-    assert worker.may_publish("$KV.worker-registry.test")
-    assert worker.may_subscribe("_INBOX_worker.test.>")
+    worker = connect("w-1")
+    assert worker.may_publish("$KV.worker-registry.w-1")
+    assert worker.may_subscribe("_INBOX_worker-w-1.test.>")
+    assert worker.may_publish(
+        f"osapi.js.CONSUMER.CREATE.JOBS.{OWN}.jobs.*.host.w-1")
     api = connect("api")
     assert api.may_publish("$JS.API.STREAM.INFO.JOBS")
     assert api.may_subscribe("_INBOX_api.test.>")
+    with Client(stack, "monitor") as monitor:
+        names = {"JOBS", "JOBS-DLQ", "KV_job-queue", "KV_job-responses",
+                 "KV_worker-registry"}
+        assert set(monitor.api("STREAM.NAMES")["streams"]) == names
+        assert monitor.api("STREAM.INFO.JOBS")["state"]
+        assert {row["name"] for row in monitor.api("CONSUMER.LIST.JOBS")[
+            "consumers"]} >= {"jobs-worker-any", OWN, OTHER}
 
 
 def forged(job_id):

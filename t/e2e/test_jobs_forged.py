@@ -198,10 +198,10 @@ def test_a_result_of_a_host_that_was_not_asked_changes_nothing(
     """Nor does one that is none."""
     job_id = submit(writer, target="w-0")
     before = finished(reader, job_id)
-    nats.store(f"$KV.job-responses.{job_id}.w-1", json.dumps(
+    nats.store(f"$KV.job-responses.w-1.{job_id}", json.dumps(
         {"job_id": job_id, "status": "failed", "error": "forged",
          "hostname": "w-1", "timestamp": before["updated_at"]}))
-    nats.store(f"$KV.job-responses.{job_id}.w-2", b"\xff{")
+    nats.store(f"$KV.job-responses.w-2.{job_id}", b"\xff{")
     finished(reader, submit(writer, target="w-0"))
     job = get(reader, job_id)
     assert job["status"] == "completed", job

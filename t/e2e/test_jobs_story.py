@@ -149,7 +149,7 @@ def test_a_job_deleted_while_it_runs_leaves_nothing(reader, writer, nats):
         assert reader.get(f"{JOBS}/{job_id}").status == 404
     assert nats.events(job_id) == []
     left = nats.api("STREAM.INFO.KV_job-responses",
-                    subjects_filter=f"$KV.job-responses.{job_id}.>")
+                    subjects_filter=f"$KV.job-responses.*.{job_id}")
     assert not left["state"].get("subjects"), left
     assert not [job for job in listed(reader, limit=0)["items"]
                 if job["id"] == job_id]

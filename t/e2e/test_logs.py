@@ -121,7 +121,7 @@ def test_debug_lines_name_subjects_and_keys(stack, reader, writer):
     told(stack, "worker-0", level="debug", msg="notification", job_id=job_id,
          nats_subject="jobs.query.host.w-0", delivery=1)
     told(stack, "worker-0", level="debug", msg="NATS publish",
-         nats_subject=f"$KV.job-responses.{job_id}.w-0")
+         nats_subject=f"$KV.job-responses.w-0.{job_id}")
 
 
 def test_a_deletion_is_told(stack, writer):
@@ -192,7 +192,7 @@ def known_secrets(stack):
     config = yaml.safe_load(stack.config.read_text())
     server = config["api"]["server"]
     found = [stack.signing_key, server["nats"]["password"],
-             server["security"]["signing_key"],
+             (stack.directory / "keys/token-signing.key").read_text(),
              config["job"]["worker"]["nats"]["password"]]
     for path in stack.directory.rglob("*.pem"):
         text = path.read_text()

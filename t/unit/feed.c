@@ -280,8 +280,28 @@ unreadable_documents_are_refused(void)
 	     "\"timestamp\":\"2026-01-31T23:59:59.123Z\",\"unix_nano\":1,"
 	     "\"data\":{}}",
 	     "the event is of job"},
+	    {"an event of another host", true,
+	     "status.01900000-0000-7000-8000-000000000002.started.b.1",
+	     "{\"job_id\":\"01900000-0000-7000-8000-000000000002\","
+	     "\"event\":\"started\",\"hostname\":\"a\","
+	     "\"timestamp\":\"2026-01-31T23:59:59.123Z\",\"unix_nano\":1,"
+	     "\"data\":{}}",
+	     "the event is of a"},
+	    {"an end as who takes the job", true,
+	     "status.01900000-0000-7000-8000-000000000002.acknowledged._any.0",
+	     "{\"job_id\":\"01900000-0000-7000-8000-000000000002\","
+	     "\"event\":\"failed\",\"hostname\":\"a\","
+	     "\"timestamp\":\"2026-01-31T23:59:59.123Z\",\"unix_nano\":1,"
+	     "\"data\":{}}",
+	     "the event is of a"},
 	    {"a response that is none", false,
-	     "01900000-0000-7000-8000-000000000001.a", "[]", "response"},
+	     "a.01900000-0000-7000-8000-000000000001", "[]", "response"},
+	    {"a response of another host", false,
+	     "b.01900000-0000-7000-8000-000000000002",
+	     "{\"job_id\":\"01900000-0000-7000-8000-000000000002\","
+	     "\"status\":\"failed\",\"error\":\"x\",\"hostname\":\"a\","
+	     "\"timestamp\":\"2026-01-31T23:59:59.123Z\"}",
+	     "the response is of a"},
 	    {"a key of nothing", true, "other.1", "{}", "no key"},
 	    {"an id that is none", true, "jobs.1", "{}", "no key"},
 	};

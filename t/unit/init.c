@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/nats_conf.h"
+#include "cli/nats_workers.h"
 #include "cli/nginx.h"
 #include "cli/program.h"
 #include "lib/config.h"
@@ -31,6 +32,7 @@ make(const char *name, struct err_info *info)
 				 .mode = 0600,
 				 .owner = "",
 				 .group = "",
+				 .host = "web-1.example",
 				 .port = 18080,
 				 .store_dir = store,
 				 .journal_dir = "/nonexistent/worker"};
@@ -71,6 +73,7 @@ writes_what_all_parts_take(void)
 	struct config *c = NULL;
 	struct signer *signer = NULL;
 	struct truster *truster = NULL;
+	struct nats_workers workers = {.count = 0};
 	struct err_info info;
 	struct stat st;
 
@@ -85,6 +88,18 @@ writes_what_all_parts_take(void)
 	IS_INT("a long key", strlen(c->api.server.security.signing_key), 64);
 	OK("two passwords", strcmp(c->api.server.nats.password,
 				   c->job.worker.nats.password) != 0);
+	IS_TEXT("a worker of this host", c->job.worker.nats.user,
+		"worker-web-1.example");
+	IS_INT("the list of workers",
+	       nats_workers_read(c->nats.server.workers, &workers, &info),
+	       ERR_OK);
+	IS_INT("this host is in it", workers.count, 1);
+	if (workers.count == 1) {
+		IS_TEXT("by its name", workers.items[0].host, "web-1.example");
+		IS_TEXT("and password", workers.items[0].password,
+			c->job.worker.nats.password);
+	}
+	nats_workers_release(&workers);
 	IS_INT("the private key",
 	       signer_load(c->api.server.security.job_signing_key_file, &signer,
 			   &info),
@@ -212,6 +227,7 @@ static void
 renders_for_nats_server(void)
 {
 	struct config *c = NULL;
+	struct nats_workers workers = {.count = 0};
 	struct nats_extra extra;
 	struct err_info info;
 	char conf[600];
@@ -222,14 +238,29 @@ renders_for_nats_server(void)
 
 	make("nats", &info);
 	IS_INT("secrets", nats_extra_init(&extra, &info), ERR_OK);
-	setenv("OSAPI_JOB_WORKER_NATS_PASSWORD", "a\"b\\c $x", 1);
+	setenv("OSAPI_API_SERVER_NATS_PASSWORD", "a\"b\\c $x", 1);
 	config_load(yaml_path, CONFIG_NATS_SERVER, NULL, &c, &info);
-	unsetenv("OSAPI_JOB_WORKER_NATS_PASSWORD");
+	unsetenv("OSAPI_API_SERVER_NATS_PASSWORD");
 	snprintf(conf, sizeof(conf), "%s/nats.conf", dir);
 	out = fopen(conf, "w");
 	if (!c || !out)
 		return;
-	IS_INT("rendered", nats_render(c, &extra, out, &info), ERR_OK);
+	IS_INT("one more host",
+	       nats_workers_add(c->nats.server.workers, 0600, "db-1",
+				"0123456789abcdef", "group:web.dev,rack:r1",
+				&info),
+	       ERR_OK);
+	IS_INT("the same again",
+	       nats_workers_add(c->nats.server.workers, 0600, "DB-1",
+				"0123456789abcdef", NULL, &info),
+	       ERR_EXISTS);
+	HAS_TEXT("where it is", info.text, "workers:2: db-1 has a line");
+	IS_INT("read",
+	       nats_workers_read(c->nats.server.workers, &workers, &info),
+	       ERR_OK);
+	IS_INT("rendered", nats_render(c, &workers, &extra, out, &info),
+	       ERR_OK);
+	nats_workers_release(&workers);
 	fclose(out);
 	IS_INT("nats-server takes it", run("nats-server", argv), 0);
 	file_read(conf, 65536, &text, &size, &info);
@@ -237,7 +268,10 @@ renders_for_nats_server(void)
 	   text && !strstr(text, "\"$JS.API.>\""));
 	OK("no inbox of all", text && !strstr(text, "\"_INBOX"
 						    ".>\""));
-	HAS_TEXT("the worker's own inbox", text, "\"_INBOX_worker.>\"");
+	HAS_TEXT("the worker's own inbox", text, "\"_INBOX_worker-db-1.>\"");
+	HAS_TEXT("a label", text, ".jobs.*.label.group.web.dev\"");
+	HAS_TEXT("and what is before its dot", text,
+		 ".jobs.*.label.group.web\"");
 	OK("users in accounts only", text && !strstr(text, "authorization"));
 	free(text);
 	config_free(c);
@@ -254,15 +288,14 @@ refuses_an_open_nats_server(void)
 	} rows[] = {
 	    {"no user of the API", "OSAPI_API_SERVER_NATS_USER", "",
 	     "api.server.nats.user and password are required"},
-	    {"no password of the worker", "OSAPI_JOB_WORKER_NATS_PASSWORD", "",
-	     "job.worker.nats.user and password are required"},
-	    {"one user for both", "OSAPI_JOB_WORKER_NATS_USER", "api",
-	     "must differ"},
-	    {"the system's user", "OSAPI_JOB_WORKER_NATS_USER", "system",
-	     "must not be \"system\""},
+	    {"the system's user", "OSAPI_API_SERVER_NATS_USER", "system",
+	     "api.server.nats.user: \"system\" is another's name"},
+	    {"a worker's user", "OSAPI_API_SERVER_NATS_USER", "worker-web-1",
+	     "is another's name"},
 	    {"the monitor as another", "OSAPI_NATS_SERVER_MONITOR_USER", "api",
 	     "nats.server.monitor.user: must differ from api.server.nats.user"},
 	};
+	const struct nats_workers none = {.count = 0};
 	struct nats_extra extra;
 	struct err_info info;
 	size_t i;
@@ -278,11 +311,48 @@ refuses_an_open_nats_server(void)
 		unsetenv(rows[i].name);
 		OK(rows[i].why, c && out);
 		if (c && out)
-			IS_INT(rows[i].why, nats_render(c, &extra, out, &info),
+			IS_INT(rows[i].why,
+			       nats_render(c, &none, &extra, out, &info),
 			       ERR_INVALID);
 		HAS_TEXT(rows[i].why, info.text, rows[i].message);
 		fclose(out);
 		config_free(c);
+	}
+}
+
+static void
+refuses_a_list_of_workers_that_is_none(void)
+{
+	static const struct {
+		const char *why;
+		const char *text;
+		const char *message;
+	} rows[] = {
+	    {"no password", "a\n", "list:1: expected HOST and a password"},
+	    {"a short one", "# x\na short\n", "list:2: expected HOST and"},
+	    {"no host name", "a_b 0123456789abcdef\n", "list:1: not a host"},
+	    {"the API's name", "api 0123456789abcdef\n", "no worker may be"},
+	    {"twice", "a 0123456789abcdef\n\nA. 0123456789abcdef\n",
+	     "list:3: this host has a line already"},
+	    {"no label", "a 0123456789abcdef web\n", "labels as KEY:VALUE"},
+	    {"a bad label", "a 0123456789abcdef k:v>\n", "label value"},
+	    {"a label twice", "a 0123456789abcdef k:v k:w\n",
+	     "a label is there twice"},
+	    {"not of ASCII", "a 0123456789abcde\xc3\xa9\n", "not of ASCII"},
+	};
+	char path[600];
+	size_t i;
+
+	snprintf(path, sizeof(path), "%s/list", unit_directory());
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct nats_workers workers;
+		struct err_info info = {""};
+
+		file_write(path, rows[i].text, strlen(rows[i].text), 0600,
+			   &info);
+		IS_INT(rows[i].why, nats_workers_read(path, &workers, &info),
+		       ERR_INVALID);
+		HAS_TEXT(rows[i].why, info.text, rows[i].message);
 	}
 }
 
@@ -296,5 +366,7 @@ const struct unit_case unit_cases[] = {
      refuses_paths_that_nginx_cannot_take},
     {"renders for nats-server", renders_for_nats_server},
     {"refuses a nats-server without users", refuses_an_open_nats_server},
+    {"refuses a list of workers that is none",
+     refuses_a_list_of_workers_that_is_none},
     {NULL, NULL},
 };

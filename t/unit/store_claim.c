@@ -124,6 +124,7 @@ is_claimed_once(void)
 static void
 reads_job_and_answer_at_once(void)
 {
+	bool ended = false;
 	struct store_assignment got = {.text = NULL};
 	struct job job;
 	struct err_info info = {""};
@@ -167,6 +168,14 @@ reads_job_and_answer_at_once(void)
 	       store_assignment_read(on.store, job.id, "web-02", &got, &info),
 	       ERR_OK);
 	OK("not answered by another", !got.answered);
+	IS_INT("the end of it",
+	       store_job_ended(on.store, job.id, "web-01", &ended, &info),
+	       ERR_OK);
+	OK("is known to others", ended);
+	IS_INT("of another",
+	       store_job_ended(on.store, job.id, "web-0", &ended, &info),
+	       ERR_OK);
+	OK("is not", !ended);
 	free(got.text);
 	free(got.signature);
 	store_job_delete(on.store, job.id, NULL);

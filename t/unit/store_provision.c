@@ -67,7 +67,7 @@ makes_all(void)
 	    {"STREAM.INFO.KV_job-queue", "max_msgs_per_subject", "1"},
 	    {"STREAM.INFO.KV_job-queue", "discard", "\"new\""},
 	    {"STREAM.INFO.KV_job-queue", "deny_delete", "true"},
-	    {"STREAM.INFO.KV_job-queue", "allow_rollup_hdrs", "true"},
+	    {"STREAM.INFO.KV_job-queue", "allow_rollup_hdrs", "false"},
 	    {"STREAM.INFO.KV_job-queue", "allow_direct", "true"},
 	    {"STREAM.INFO.KV_job-queue", "republish",
 	     "{\"src\":\"$KV.job-queue.>\","
