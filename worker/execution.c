@@ -458,19 +458,16 @@ void
 execution_run(struct worker *worker, struct work *work)
 {
 	struct execution e = {.worker = worker, .work = work};
-	struct log_context *context = log_context();
 	enum step step = STEP_NEXT;
 	size_t i;
 
-	snprintf(context->job_id, sizeof(context->job_id), "%s", work->id);
-	context->trace_id[0] = '\0';
+	trail_enter(work);
 	for (i = 0; step == STEP_NEXT && i < sizeof(steps) / sizeof(steps[0]);
 	     i++)
 		step = steps[i](&e);
 	if (work->has_result && !e.logged)
 		trail_result(work);
-	context->job_id[0] = '\0';
-	context->trace_id[0] = '\0';
+	trail_leave();
 	free(e.stored.text);
 	free(e.stored.signature);
 	if (e.decoded)

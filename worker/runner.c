@@ -164,13 +164,13 @@ runner_free_slots(struct runner *runner, enum job_lane lane)
 
 /* ---- the end of a work ---- */
 
-bool
-runner_finish(struct runner *runner, struct work *work)
+static bool
+finish(struct runner *runner, struct work *work)
 {
 	struct err_info info = {""};
 
 	if (work_deliver(runner->worker, work, &info) != ERR_OK) {
-		log_debug("result not delivered yet", LOG_S("job_id", work->id),
+		log_debug("result not delivered yet",
 			  LOG_S("error", info.text));
 		return false;
 	}
@@ -182,6 +182,17 @@ runner_finish(struct runner *runner, struct work *work)
 	trail_end(runner->worker, work, NULL);
 	work_free(work);
 	return true;
+}
+
+bool
+runner_finish(struct runner *runner, struct work *work)
+{
+	bool finished;
+
+	trail_enter(work);
+	finished = finish(runner, work);
+	trail_leave();
+	return finished;
 }
 
 static void

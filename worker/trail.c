@@ -18,6 +18,23 @@ trail_begin(struct trail *trail)
 }
 
 void
+trail_enter(const struct work *work)
+{
+	struct log_context *context = log_context();
+
+	memcpy(context->job_id, work->id, sizeof(context->job_id));
+	memcpy(context->trace_id, work->trail.trace.id, TRACE_ID_SIZE);
+}
+
+void
+trail_leave(void)
+{
+	struct log_context *context = log_context();
+
+	context->job_id[0] = context->trace_id[0] = '\0';
+}
+
+void
 trail_job(struct worker *worker, struct trail *trail, const struct job *job)
 {
 	struct trace published;
@@ -49,8 +66,7 @@ tell(struct work *work, const char *what, const char *error)
 	struct trail *trail = &work->trail;
 	int64_t now_us = clock_mono_us();
 
-	log_info(what, LOG_S("job_id", work->id),
-		 LOG_S("operation", unless_empty(trail->operation)),
+	log_info(what, LOG_S("operation", unless_empty(trail->operation)),
 		 LOG_S("subject", unless_empty(trail->subject)),
 		 LOG_S("error", error),
 		 LOG_R("duration_ms", ms_since(trail->step_us, now_us)));
@@ -85,9 +101,7 @@ trail_answered(struct work *work)
 	int64_t now_us = clock_mono_us();
 
 	log_info(
-	    "job answered", LOG_S("job_id", work->id),
-	    LOG_S("trace_id", unless_empty(trail->trace.id)),
-	    LOG_S("operation", unless_empty(trail->operation)),
+	    "job answered", LOG_S("operation", unless_empty(trail->operation)),
 	    LOG_S("subject", unless_empty(trail->subject)),
 	    LOG_S("status", work->response.failed ? "failed" : "completed"),
 	    LOG_R("duration_ms", ms_since(trail->step_us, now_us)),

@@ -34,6 +34,10 @@ struct trail {
 /* The work exists: its notification arrived, or the journal had kept it. */
 void trail_begin(struct trail *trail);
 
+/* Lines of this thread are about this work from now on, until trail_leave. */
+void trail_enter(const struct work *work);
+void trail_leave(void);
+
 /* It is about this job; lines of this thread carry its trace from now on. */
 void trail_job(struct worker *worker, struct trail *trail,
 	       const struct job *job);

@@ -279,6 +279,11 @@ class Base:
         process.start()
         return process
 
+    def whole_lines(self, name):
+        """The lines of a log; the last may be half written as it is read."""
+        text = (self.logs / f"{name}.log").read_bytes()
+        return text[:text.rfind(b"\n") + 1].decode().split("\n")[:-1]
+
     def tails(self):
         """The ends of all logs, for a test that failed."""
         paths = sorted(path for path in self.directory.rglob("*.log")

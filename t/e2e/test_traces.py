@@ -148,7 +148,7 @@ def test_a_job_that_nobody_waits_for(stack, collector, reader):
 
 
 def told_in_log(stack, message, job_id):
-    lines = (stack.logs / "fcgi.log").read_text().splitlines()
+    lines = stack.whole_lines("fcgi")
     return [event for event in map(json.loads, lines)
             if event["msg"] == message and event.get("job_id") == job_id]
 
@@ -196,15 +196,15 @@ def test_trace_ids_are_in_every_line(stack, writer, reader, collector):
     job_id = submit(writer, target="w-1", headers={"traceparent": header})
     finished(reader, job_id)
     wait_until("the worker has told", lambda: "job answered" in " ".join(
-        line for line in (stack.logs / "worker-1.log").read_text()
-        .splitlines() if job_id in line))
+        line for line in stack.whole_lines("worker-1") if job_id in line))
     for name in ("fcgi", "worker-1"):
         lines = [json.loads(line) for line in
-                 (stack.logs / f"{name}.log").read_text().splitlines()
+                 stack.whole_lines(name)
                  if job_id in line]
         about = [event for event in lines if event["msg"].startswith("job ")]
         assert about and {event["trace_id"] for event in about} == {trace_id}
-    access = (stack.logs / "osapi.access.log").read_text().splitlines()
+    access = (stack.logs / "osapi.access.log").read_text(
+        errors="replace").splitlines()
     assert [line for line in access
             if json.loads(line)["traceparent"] == header]
 
@@ -220,7 +220,7 @@ def test_a_broken_header_begins_a_new_trace(stack, collector, reader, number,
     assert reply.status == 200
     def told_line():
         return [json.loads(line) for line in
-                (stack.logs / "fcgi.log").read_text().splitlines()
+                stack.whole_lines("fcgi")
                 if f'"{name}"' in line]
     [line] = wait_until("its line", told_line)
     assert re.fullmatch("[0-9a-f]{32}", line["trace_id"])
@@ -284,8 +284,7 @@ def test_a_line_a_span_on_stdout():
         def spans():
             found = []
             for name in ("fcgi", "worker-0"):
-                for line in (own.logs / f"{name}.log").read_text() \
-                        .splitlines():
+                for line in own.whole_lines(name):
                     event = json.loads(line)
                     if "resourceSpans" in event:
                         found += spans_of(event)
@@ -314,7 +313,7 @@ def figure(reader, name):
 def warnings(stack, text):
     """How often each program's log has that message."""
     return {name: sum(json.loads(line)["msg"] == text for line in
-                      (stack.logs / f"{name}.log").read_text().splitlines())
+                      stack.whole_lines(name))
             for name in ("fcgi", "worker-0")}
 
 
