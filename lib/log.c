@@ -108,16 +108,6 @@ add_text(struct line *line, const char *text)
 	return add(line, text, strlen(text));
 }
 
-/* Characters that end a line for some readers (U+2028, U+2029) or let text
- * be shown in another order than it has (U+202A..U+202E, U+2066..U+2069). */
-static bool
-rearranges(const unsigned char *s)
-{
-	return s[0] == 0xe2 &&
-	       ((s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) ||
-		(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
-}
-
 /* What stands for one octet that must not go out as it is; NULL: nothing. */
 static const char *
 escape(const unsigned char *s, size_t length, bool json, char buf[static 8])
@@ -140,9 +130,8 @@ escape(const unsigned char *s, size_t length, bool json, char buf[static 8])
 		snprintf(buf, 8, json ? "\\u%04x" : "\\x%02x", *s);
 	else if (s[0] == 0xc2 && s[1] < 0xa0) /* C1 controls: U+0080..U+009F */
 		snprintf(buf, 8, "\\u%04x", s[1]);
-	else if (rearranges(s))
-		snprintf(buf, 8, "\\u%04x",
-			 0x2000U | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU));
+	else if (utf8_misleading((const char *)s))
+		snprintf(buf, 8, "\\u%04x", utf8_misleading((const char *)s));
 	else
 		return NULL;
 	return buf;

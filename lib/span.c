@@ -69,12 +69,28 @@ as_it_is(const char *text, size_t max)
 	return n;
 }
 
+/* One that is not plain ASCII, of `n` octets; 0: an octet that is none. */
+static void
+add_character(struct text *t, const char *text, size_t n)
+{
+	unsigned code = n == 0   ? 0xfffd
+			: n == 1 ? (unsigned char)*text
+				 : utf8_misleading(text);
+	char escape[8];
+
+	if (!code && n > 1) {
+		add(t, text, n);
+		return;
+	}
+	snprintf(escape, sizeof(escape), "\\u%04x", code & 0xffffU);
+	add_plain(t, escape);
+}
+
 /* A JSON string of at most SPAN_TEXT_MAX octets of the text. */
 static void
 add_string(struct text *t, const char *text)
 {
 	const char *end = text + strnlen(text, SPAN_TEXT_MAX);
-	char escape[8];
 	size_t n;
 
 	add_plain(t, "\"");
@@ -88,13 +104,7 @@ add_string(struct text *t, const char *text)
 		n = utf8_length(text);
 		if (n > (size_t)(end - text))
 			break; /* cut in the middle of a character */
-		if (n > 1) {
-			add(t, text, n);
-		} else {
-			snprintf(escape, sizeof(escape), "\\u%04x",
-				 n ? (unsigned)*text : 0xfffdU);
-			add_plain(t, escape);
-		}
+		add_character(t, text, n);
 		text += n ? n : 1;
 	}
 	add_plain(t, "\"");

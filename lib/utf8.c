@@ -33,6 +33,17 @@ utf8_length(const char *at)
 	return 0;
 }
 
+unsigned
+utf8_misleading(const char *at)
+{
+	const unsigned char *s = (const unsigned char *)at;
+
+	if (s[0] == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) ||
+			     (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)))
+		return 0x2000U | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+	return 0;
+}
+
 bool
 utf8_valid(const char *text)
 {

@@ -176,6 +176,9 @@ def test_lines_parse_whatever_a_client_sends(stack):
     assert not [event for event in lines(stack) if event["level"] == "error"]
     told(stack, "fcgi", msg="request", subject=SUBJECT)
     told(stack, "worker-0", msg="job answered", subject=SUBJECT)
+    wait_until("spans with that text", lambda: any(
+        "resourceSpans" in line and "eve " in line
+        for line in stack.whole_lines("fcgi")))
     # nginx keeps octets that are no UTF-8
     for path in stack.logs.glob("*access*"):
         for line in path.read_text(errors="replace").splitlines():

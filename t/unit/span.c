@@ -23,7 +23,8 @@ written(const struct span *span, size_t *size)
 
 	*size = span_write(span, text);
 	OK("within its bound", *size <= SPAN_SIZE);
-	OK("one line", !memchr(text, '\n', *size));
+	OK("one line", !memchr(text, '\n', *size) &&
+			   !memmem(text, *size, "\xe2\x80\xa8", 3));
 	IS_INT(info.text, json_parse(text, *size, &json, &info), ERR_OK);
 	return json;
 }
@@ -119,8 +120,10 @@ tells_failures_and_roots(void)
 static void
 escapes_what_comes_from_outside(void)
 {
-	static const char hostile[] = "a\"b\\c\n\x01\x7f \xc3\xa4 \xff\xc3 "
-				      "\xed\xa0\x80 \xf0\x9f\x98\x80";
+	static const char hostile[] =
+	    "a\"b\\c\n\x01\x7f \xc3\xa4 \xff\xc3 "
+	    "\xed\xa0\x80 \xf0\x9f\x98\x80\xe2\x80\xa8"
+	    "\xe2\x82\xac";
 	struct trace stated = trace;
 	const struct span_attribute attributes[] = {
 	    SPAN_T("user_agent.original", hostile),
@@ -134,7 +137,8 @@ escapes_what_comes_from_outside(void)
 				  .attributes = attributes};
 	static const char wanted[] =
 	    "a\"b\\c\n\x01\x7f \xc3\xa4 \xef\xbf\xbd\xef\xbf\xbd "
-	    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xf0\x9f\x98\x80";
+	    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xf0\x9f\x98\x80"
+	    "\xe2\x80\xa8\xe2\x82\xac";
 	size_t size;
 	json_t *json;
 
