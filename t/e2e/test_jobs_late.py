@@ -34,9 +34,9 @@ def fixture_stored(stack, reader, writer, nats):
     """Stores a genuine job for a host, without its notification; its id."""
     data, _ = nats.job(submit(writer, target="w-0"))
     signer = Signer(stack.directory / "keys" / "job-signing.pem")
-    def store(host, seconds):
+    def store(host, seconds, **more):
         now = time.time()
-        job = {**json.loads(data), "id": uuid7(), "target": host,
+        job = {**json.loads(data), **more, "id": uuid7(), "target": host,
                "expected": [host], "created": stamp(now),
                "expires_at": stamp(now + seconds)}
         text = json.dumps(job).encode()
@@ -80,6 +80,25 @@ def test_a_job_past_its_deadline_ends_and_is_not_begun(stack, reader, nats,
     assert "expired" in events(job, "failed", "w-1")[0]["error"]
     assert nats.events(job_id, "started") == []
     assert job["status"] == "failed"
+
+
+def test_a_job_that_was_begun_is_not_said_to_be_not(stack, reader, nats,
+                                                    stored):
+    """Its worker dies at work, and is back when it is too late."""
+    job_id = stored("w-1", 3, operation={
+        "type": "network.ping.do",
+        "data": {"address": "127.0.0.1", "count": 20}})
+    nats.store("jobs.query.host.w-1", job_id)
+    told(reader, job_id, "started", "w-1")
+    stack.workers[1].kill()
+    assert finished(reader, job_id)["status"] == "failed"
+    stack.workers[1].start()
+    job = told(reader, job_id, "failed", "w-1")
+    error = events(job, "failed", "w-1")[0]["error"]
+    assert "expired: not done before its deadline" in error
+    assert "delivered before" in error
+    assert len(nats.events(job_id, "started")) == 1
+    everybody(stack, reader, 3)
 
 
 def test_a_job_delivered_too_often_fails(stack, reader, writer):
