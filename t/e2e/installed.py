@@ -109,6 +109,8 @@ class Installed(Stack):
 
     def start_all(self):
         self.osapi("init")
+        for specification in self.specifications:
+            self.admit(specification)
         self.nats = self.unit("nats", "osapi-nats.service", self.settings())
         self.wait_nats()
         self.fcgi = self.unit("fcgi", "osapi-fcgi.service", self.settings())
@@ -127,8 +129,7 @@ class Installed(Stack):
                 "StateDirectory=osapi-worker", f"StateDirectory={name}"))
         env = {**self.settings(),
                "OSAPI_JOB_WORKER_JOURNAL_DIR": f"/var/lib/{name}"}
-        if "hostname" in specification:
-            env["OSAPI_JOB_WORKER_HOSTNAME"] = specification["hostname"]
+        env.update(self.admit(specification))
         if "labels" in specification:
             env["OSAPI_JOB_WORKER_LABELS"] = ",".join(
                 f"{k}={v}" for k, v in specification["labels"].items())

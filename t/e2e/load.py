@@ -14,17 +14,18 @@ JOB = json.dumps({"operation": {"type": "system.hostname.get", "data": {}},
                   "target_hostname": "_any"}).encode()
 REQUESTS = (("GET", "/health", None), ("POST", "/api/v1/jobs", JOB),
             ("GET", "/api/v1/jobs?limit=3", None),
-            ("POST", "/api/v1/jobs", JOB),
-            # waits for a worker's answer
-            ("GET", "/api/v1/system/hostname", None))
+            ("POST", "/api/v1/jobs", JOB))
+# waits for a worker's answer, so it fails while there is no worker
+WAITING = ("GET", "/api/v1/system/hostname", None)
 
 
 class Load:
     """with Load(port, token) as load: ... ; then load.answers, .jobs and
     .failures."""
 
-    def __init__(self, port, token, clients=6):
+    def __init__(self, port, token, clients=6, waiting=True):
         self.port, self.token = port, token
+        self.requests = REQUESTS + ((WAITING,) if waiting else ())
         self.ending = threading.Event()
         self.lock = threading.Lock()
         self.answers, self.jobs, self.failures = 0, [], []
@@ -44,8 +45,8 @@ class Load:
     def client(self, number):
         connection = http.client.HTTPConnection("127.0.0.1", self.port,
                                                 timeout=LIMIT)
-        for request in itertools.islice(itertools.cycle(REQUESTS), number,
-                                        None):
+        for request in itertools.islice(itertools.cycle(self.requests),
+                                        number, None):
             if self.ending.is_set():
                 break
             self.ask(connection, *request)
@@ -79,8 +80,10 @@ class Load:
 
 
 def main():
-    """PORT: load until standard input ends, then what came of it as JSON."""
-    with Load(int(sys.argv[1]), os.environ["TOKEN"], clients=3) as load:
+    """PORT waiting|quick: load until standard input ends, then what came of
+    it as JSON."""
+    with Load(int(sys.argv[1]), os.environ["TOKEN"], clients=3,
+              waiting=sys.argv[2] == "waiting") as load:
         sys.stdin.read()
     json.dump({"answers": load.answers, "jobs": load.jobs,
                "failures": load.failures}, sys.stdout)

@@ -17,11 +17,12 @@ PROGRAMS = {"osapi": "bin", "osapi-fcgi": "sbin", "osapi-worker": "sbin"}
 
 def make(*words):
     # what is built already is taken as it is
+    sanitize = "" if BUILD == ROOT / "build" else BUILD.name.replace("-", ",")
     env = environment()
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DESTDIR", "prefix"):
         env.pop(name, None)
     done = subprocess.run(
-        ["make", "-C", str(ROOT), f"BUILD={BUILD.relative_to(ROOT)}", *words],
+        ["make", "-C", str(ROOT), f"SANITIZE={sanitize}", *words],
         env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=10 * LIMIT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,7 +4,6 @@ the units' restrictions, restarted and upgraded under load, removed and purged.
 The tests are one story, in the order of this file, in one container.
 """
 
-import hashlib
 import json
 import re
 import signal
@@ -108,14 +107,15 @@ class Loaded:
     """with Loaded(machine) as result: load while the block runs; then
     result holds answers, jobs and failures."""
 
-    def __init__(self, machine):
-        self.machine, self.result = machine, {}
+    def __init__(self, machine, kind="waiting"):
+        self.machine, self.kind, self.result = machine, kind, {}
 
     def __enter__(self):
         self.popen = subprocess.Popen(
             ["nsenter", "-t", str(self.machine.leader), "-a", "env",
              f"TOKEN={token(self.machine)}", "PYTHONDONTWRITEBYTECODE=1",
-             "/usr/bin/python3", str(ROOT / "t/e2e/load.py"), "8080"],
+             "/usr/bin/python3", str(ROOT / "t/e2e/load.py"), "8080",
+             self.kind],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self.result
 
@@ -330,12 +330,10 @@ def test_an_upgrade_keeps_all_and_loses_no_request(machine, package):
     path = next_version(machine)
     before = pids(machine)
     assert len(secrets) >= 3
-    with Loaded(machine) as result:
+    # the only worker is restarted too, so nothing that waits for its answer
+    with Loaded(machine, "quick") as result:
         machine.run("dpkg", "--force-unsafe-io", "-i", path)
         ready(machine)
-    # the host's only worker was restarted too, which is said at once
-    result["failures"] = [text for text in result["failures"]
-                          if "no live worker" not in text]
     check_nothing_lost(machine, result)
     assert machine.run("dpkg-query", "-W", "-f", "${Version}", "osapi") \
         .stdout.endswith("+next")
@@ -378,11 +376,10 @@ def test_remove_and_purge_keep_data_and_secrets(machine, package, how):
 
 def test_the_journal_holds_no_secret(machine, package):
     """What all of the above has logged."""
-    text = machine.file("/etc/osapi/osapi.yaml")
-    secrets = re.findall(r'(?:password|signing_key): "?([0-9a-f]{64})', text)
+    text = machine.run("find", "/etc/osapi", "-type", "f", "-exec", "cat",
+                       "{}", "+").stdout
+    secrets = set(re.findall(r"\b[0-9a-f]{64}\b", text))
     assert len(secrets) >= 3
     journal = machine.run("journalctl", "--no-pager", "-o", "cat").stdout
     assert "serving" in journal
     assert not [secret for secret in secrets if secret in journal]
-    assert hashlib.sha256(text.encode()).hexdigest() == \
-        digests(machine, "/etc/osapi")["/etc/osapi/osapi.yaml"]
