@@ -25,6 +25,10 @@ def waiting(kept):
     return measure.counts(kept).get("submitted", 0)
 
 
+def completed(kept):
+    return measure.counts(kept).get("completed", 0)
+
+
 def steadily(kept):
     return [kept.timed("GET", PATH) for _ in range(TIMES)]
 
@@ -69,13 +73,14 @@ class Round:
 
     def __init__(self, running, kept, ask):
         pids = parts(running)
-        before, begun, used = waiting(kept), time.monotonic(), usage(pids)
+        before, begun, used = completed(kept), time.monotonic(), usage(pids)
         self.times = ask(kept)
         seconds = time.monotonic() - begun
         self.shares = {name: (value - used[name]) / seconds * 100
                        for name, value in usage(pids).items()}
         self.left = waiting(kept)
-        self.rate = (before - self.left) / seconds
+        done = completed(kept) - before - len(self.times)
+        self.rate = done / seconds
 
 
 def run(name, operation):
