@@ -230,6 +230,16 @@ run(struct runner *runner, struct work *work)
 	return true;
 }
 
+/* Wakes a thread of each lane that has work, with the lock: a slot is free, or
+ * the thread that was woken for one work has taken another. */
+static void
+pass_on(struct runner *runner)
+{
+	for (int lane = 0; lane < LANES; lane++)
+		if (runner->lanes.lane[lane].waiting)
+			pthread_cond_signal(&runner->wake[lane]);
+}
+
 /* Waits for a work of this lane, with the lock; NULL: stopping. */
 static struct work *
 next_work(struct runner *runner, enum job_lane lane)
@@ -248,17 +258,9 @@ next_work(struct runner *runner, enum job_lane lane)
 			pthread_cond_timedwait(&runner->wake[lane],
 					       &runner->lock, &due);
 	}
+	if (work)
+		pass_on(runner);
 	return work;
-}
-
-/* A slot is free; with the lock. */
-static void
-pass_on(struct runner *runner)
-{
-	if (runner->lanes.lane[JOB_LIVE].waiting)
-		pthread_cond_signal(&runner->wake[JOB_LIVE]);
-	else if (runner->lanes.lane[JOB_BATCH].waiting)
-		pthread_cond_signal(&runner->wake[JOB_BATCH]);
 }
 
 /* Runs the works of one lane until it is told to stop, or was left behind. */
@@ -426,6 +428,7 @@ leave_behind(struct runner *runner)
 	runner->left_behind++;
 	runner->threads_live--;
 	lanes_end(&runner->lanes, lane, clock_mono_ms());
+	pass_on(runner);
 	atomic_fetch_sub(&runner->worker->running, 1);
 	if (pthread_create(&thread, NULL, mains[lane], runner) == 0) {
 		pthread_detach(thread);

@@ -326,6 +326,53 @@ leaves_a_hanging_provider_behind(void)
 	end();
 }
 
+/* The slots that submitted jobs leave behind are the live lane's at once. */
+static void
+gives_the_slot_of_a_hanging_one_on(void)
+{
+	enum {
+		HANGING = 3,
+		ALL = HANGING + 2
+	}; /* with a live one: all slots */
+	struct job jobs[ALL];
+	struct response response;
+	int i;
+
+	begin();
+	operations_close(false);
+	for (i = 0; i < ALL; i++) {
+		bool hangs = i < HANGING;
+
+		jobs[i] = fleet_job(QUERY, HOST, hangs ? JOB_BATCH : JOB_LIVE);
+		if (hangs)
+			jobs[i].expires_ns =
+			    jobs[i].created_ns + CLOCK_NS_PER_S;
+	}
+	for (i = 0; i < ALL - 1; i++)
+		fleet_submit(&fleet, &jobs[i]);
+	wait_for_gate(ALL - 1);
+	fleet_submit(&fleet, &jobs[ALL - 1]);
+	OK("one more is here", fleet_delivered(&fleet));
+	wait_for_gate(ALL);
+	for (i = 0; i < HANGING; i++) {
+		OK("a hanging one has failed",
+		   fleet_response(&fleet, jobs[i].id, HOST, &response));
+		HAS_TEXT("why", response.error, "left behind");
+		response_release(&response);
+	}
+	operations_open();
+	for (i = HANGING; i < ALL; i++) {
+		OK("a live one is answered",
+		   fleet_response(&fleet, jobs[i].id, HOST, &response));
+		OK("and completes", !response.failed);
+		response_release(&response);
+	}
+	OK("settled", fleet_settled(&fleet));
+	for (i = 0; i < ALL; i++)
+		job_release(&jobs[i]);
+	end();
+}
+
 const struct unit_case unit_cases[] = {
     {"a slow job is not delivered again", keeps_a_slow_job_alive},
     {"a redelivery joins the job that runs", attaches_a_redelivery},
@@ -336,6 +383,8 @@ const struct unit_case unit_cases[] = {
     {"a hard stop hands back queries and ends changes",
      hands_back_what_gives_up},
     {"a hanging provider is left behind", leaves_a_hanging_provider_behind},
+    {"what waits gets the slot of one that was left behind",
+     gives_the_slot_of_a_hanging_one_on},
     {NULL, NULL},
 };
 const char unit_name[] = "runner";
