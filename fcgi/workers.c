@@ -172,8 +172,15 @@ apply(const struct follower_change *change, void *arg)
 	}
 	err = heartbeat_decode(change->value, change->size, &heartbeat, &info);
 	if (!err) {
-		err = workers_put(r, &heartbeat, change->revision,
-				  clock_mono_ms());
+		/* A host may write its own key, and speaks for itself only. */
+		if (strcmp(subject_host_token(heartbeat.hostname, host),
+			   change->key) == 0)
+			err = workers_put(r, &heartbeat, change->revision,
+					  clock_mono_ms());
+		else
+			err = err_set(&info, ERR_INVALID,
+				      "the heartbeat is of %s",
+				      heartbeat.hostname);
 		heartbeat_release(&heartbeat);
 	}
 	if (err)

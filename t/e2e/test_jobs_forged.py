@@ -207,3 +207,18 @@ def test_a_result_of_a_host_that_was_not_asked_changes_nothing(
     assert job["status"] == "completed", job
     assert job.get("result") == before["result"] or \
         job["responses"]["w-0"]["data"] == before["result"], job
+
+
+def test_a_host_speaks_for_itself_only(stack, reader, nats):
+    """Under its own key in the registry it can name no other."""
+    own = "$KV.worker-registry.w-2"
+    beat = json.loads(nats.message(own, "KV_worker-registry")[0])
+    nats.store(own, json.dumps({**beat, "hostname": "w-1",
+                                "listening": False}))
+    wait_until("the API says so", lambda: any(
+        "the heartbeat is of w-1" in line
+        for line in stack.whole_lines("fcgi")))
+    names = [worker["hostname"] for worker in
+             reader.get("/api/v1/jobs/workers").json()["workers"]]
+    assert "w-1" in names, names
+    everybody(stack, reader, 3)
