@@ -448,10 +448,11 @@ perform(struct execution *e)
 }
 
 /* In this order: the checks that need only the job come before those that ask
- * the store, and what writes comes last. */
+ * the store, and what writes comes last.  The deadline is looked at once more
+ * before it begins, as a slow store may have let it pass meanwhile. */
 static enum step (*const steps[])(struct execution *) = {
-    parse,   fetch,      verify, decode,   match, answered, remembered,
-    in_time, understand, take,   announce, claim, perform,
+    parse,   fetch,      verify, decode,   match,   answered, remembered,
+    in_time, understand, take,   announce, in_time, claim,    perform,
 };
 
 void

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/file.h"
@@ -517,6 +518,47 @@ checks_what_it_runs(void)
 	}
 }
 
+/* ---- a deadline that passes meanwhile ---- */
+
+static int64_t late_ns; /* wall clock: no provider is found before */
+
+static const struct provider *
+find_late(const char *operation)
+{
+	const struct timespec until = {.tv_sec = late_ns / CLOCK_NS_PER_S,
+				       .tv_nsec = late_ns % CLOCK_NS_PER_S};
+
+	while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &until, NULL))
+		;
+	return operations_find(operation);
+}
+
+/* In time when it came, too late when all was ready for it. */
+static void
+begins_nothing_after_the_deadline(void)
+{
+	static const struct fleet_host slow = {.name = ELSEWHERE,
+					       .find = find_late};
+	struct job job = fleet_job(CHANGE, ELSEWHERE, JOB_BATCH);
+	struct worker *second;
+	struct response response;
+
+	begin();
+	operations_reset(OPERATIONS_WORK, 0);
+	second = fleet_worker(&fleet, &slow);
+	job.created_ns = clock_wall_ns();
+	job.expires_ns = late_ns = job.created_ns + CLOCK_NS_PER_S;
+	fleet_submit(&fleet, &job);
+	OK("it is answered",
+	   fleet_response(&fleet, job.id, ELSEWHERE, &response));
+	HAS_TEXT("with why", response.error, "not begun before its deadline");
+	OK("settled", fleet_settled(&fleet));
+	IS_INT("it did not run", operations_runs(), 0);
+	response_release(&response);
+	job_release(&job);
+	fleet_worker_stop(second);
+}
+
 static bool
 one_waits(void *arg)
 {
@@ -634,6 +676,8 @@ const struct unit_case unit_cases[] = {
     {"a change is never run twice by a replay", refuses_replays},
     {"what may pass is tried again, within bounds", tries_again_what_may_pass},
     {"a signed job is still checked", checks_what_it_runs},
+    {"a change does not begin after its deadline",
+     begins_nothing_after_the_deadline},
     {"a deleted job is dropped", drops_a_deleted_job},
     {"a claim without a result ends as unknown outcome", says_unknown_outcome},
     {"a result that was kept is delivered", delivers_what_the_journal_kept},
