@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/link.h"
 #include "lib/log.h"
 
 #define FIRST_MS 250
@@ -19,6 +20,7 @@
 struct provision {
 	struct broker *broker;
 	struct store *store;
+	const struct config_nats *nats;
 	pthread_t thread;
 	pthread_cond_t wake;
 	pthread_mutex_t mutex; /* of what follows */
@@ -65,6 +67,16 @@ note(struct provision *p, enum err err, const struct err_info *info)
 		log_info("the job store is ready");
 }
 
+static enum err
+not_connected(const struct provision *p, struct err_info *info)
+{
+	char reason[256];
+
+	link_reason(broker_url(p->broker), p->nats, reason, sizeof(reason));
+	return err_set(info, ERR_UNAVAILABLE, "NATS is not connected (%s): %s",
+		       broker_url(p->broker), reason);
+}
+
 /* Tries until it succeeds; true when the thread has to end. */
 static bool
 attempt(struct provision *p, uint64_t *reconnects)
@@ -78,9 +90,7 @@ attempt(struct provision *p, uint64_t *reconnects)
 		*reconnects = broker_reconnects(p->broker);
 		err = broker_connected(p->broker)
 			  ? store_provision(p->store, &info)
-			  : err_set(&info, ERR_UNAVAILABLE,
-				    "NATS is not connected (%s)",
-				    broker_url(p->broker));
+			  : not_connected(p, &info);
 		note(p, err, &info);
 		if (!err)
 			return false;
@@ -107,7 +117,7 @@ run(void *arg)
 
 enum err
 provision_new(struct broker *broker, struct store *store,
-	      struct provision **provision)
+	      const struct config_nats *nats, struct provision **provision)
 {
 	struct provision *p = calloc(1, sizeof(*p));
 	pthread_condattr_t attr;
@@ -116,6 +126,7 @@ provision_new(struct broker *broker, struct store *store,
 		return ERR_NO_MEMORY;
 	p->broker = broker;
 	p->store = store;
+	p->nats = nats;
 	pthread_mutex_init(&p->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

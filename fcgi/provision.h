@@ -15,8 +15,10 @@
 
 struct provision;
 
-/* Starts the thread; both arguments outlive it. */
+/* Starts the thread; what it is given outlives it.  `nats` is what the broker was
+ * made with: where there is no connection it tells why. */
 enum err provision_new(struct broker *broker, struct store *store,
+		       const struct config_nats *nats,
 		       struct provision **provision);
 
 /* Stops and joins.  NULL is accepted. */

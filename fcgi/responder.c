@@ -97,7 +97,8 @@ make_store(struct responder *r, struct err_info *info)
 	if (!err)
 		err = store_new(r->broker, config, &r->store, info);
 	if (!err)
-		err = provision_new(r->broker, r->store, &r->provision);
+		err = provision_new(r->broker, r->store,
+				    &config->api.server.nats, &r->provision);
 	if (!err)
 		err = index_new(r->spec, config->job.kv.ttl_ms, &r->index);
 	return err;

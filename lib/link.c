@@ -7,6 +7,8 @@
  */
 #include "lib/link.h"
 
+#include <stdio.h>
+
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -431,4 +433,40 @@ link_url(const struct link *link, char *buf, size_t size)
 	    NATS_OK)
 		buf[0] = '\0';
 	(void)pthread_rwlock_unlock(&at->guard);
+}
+
+static natsStatus
+try_options(natsOptions *options, const char *url,
+	    const struct config_nats *config)
+{
+	natsStatus s = natsOptions_SetURL(options, url);
+
+	if (s == NATS_OK)
+		s = set_security(options, config);
+	if (s == NATS_OK)
+		s = natsOptions_SetAllowReconnect(options, false);
+	if (s == NATS_OK)
+		s = natsOptions_SetTimeout(options, CONNECT_MS);
+	return s;
+}
+
+void
+link_reason(const char *url, const struct config_nats *config, char *buf,
+	    size_t size)
+{
+	natsConnection *connection = NULL;
+	natsOptions *options = NULL;
+	const char *words;
+	natsStatus s = natsOptions_Create(&options);
+
+	if (s == NATS_OK)
+		s = try_options(options, url, config);
+	if (s == NATS_OK)
+		s = natsConnection_Connect(&connection, options);
+	words = s == NATS_OK ? NULL : nats_GetLastError(NULL);
+	(void)snprintf(buf, size, "%s%s%s",
+		       s == NATS_OK ? "just now it can" : natsStatus_GetText(s),
+		       given(words) ? ": " : "", given(words) ? words : "");
+	natsConnection_Destroy(connection);
+	natsOptions_Destroy(options);
 }

@@ -71,6 +71,11 @@ void link_release(struct link *link);
 /* Writes the URL of the server of the moment, "" for none. */
 void link_url(const struct link *link, char *buf, size_t size);
 
+/* Writes why there is no connection, by trying once more (at most 1 s a step): of
+ * the tries that it makes by itself nats.c keeps no words. */
+void link_reason(const char *url, const struct config_nats *config, char *buf,
+		 size_t size);
+
 /* Our word for one of nats.c's. */
 enum err link_code(natsStatus status);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/jetstream.h"
+#include "lib/link.h"
 #include "lib/log.h"
 #include "lib/tracer.h"
 #include "worker/consumer.h"
@@ -262,11 +263,15 @@ enum err
 worker_start(struct worker *w, struct err_info *info)
 {
 	enum err err = ERR_OK;
+	char reason[256];
 
-	if (!broker_connected(w->broker))
+	if (!broker_connected(w->broker)) {
+		link_reason(broker_url(w->broker), &w->config->job.worker.nats,
+			    reason, sizeof(reason));
 		return err_set(info, ERR_UNAVAILABLE,
-			       "NATS at %s cannot be reached",
-			       broker_url(w->broker));
+			       "NATS at %s cannot be reached: %s",
+			       broker_url(w->broker), reason);
+	}
 	if (!w->registry) {
 		err = store_provisioned(w->store, info);
 		if (err == ERR_OK)
