@@ -323,7 +323,6 @@ check_files(const struct config_nats *config, struct err_info *info)
 static enum err
 make(const struct config_nats *config, const char *name, struct broker *broker)
 {
-	bool v6 = strchr(config->host, ':') != NULL;
 	pthread_condattr_t attributes;
 
 	(void)pthread_mutex_init(&broker->mutex, NULL);
@@ -339,9 +338,7 @@ make(const struct config_nats *config, const char *name, struct broker *broker)
 			return ERR_NO_MEMORY;
 	}
 	(void)broker_inbox(broker, broker->inbox);
-	if (asprintf(&broker->url, "nats://%s%s%s:%lld", v6 ? "[" : "",
-		     config->host, v6 ? "]" : "", (long long)config->port) < 0)
-		broker->url = NULL;
+	broker->url = link_address(config);
 	if (broker->url == NULL)
 		return ERR_NO_MEMORY;
 	return pending_new(BROKER_PENDING_MAX, &broker->pending);

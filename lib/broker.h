@@ -44,8 +44,9 @@ struct broker_subscription;
  * Begins to connect and returns.  A server that is away, or refuses the
  * credentials today, is not an error: it is tried again for ever; options that
  * cannot work are (ERR_INVALID: unreadable credentials, bad TLS files).
- * With TLS, the certificate of each server of a cluster must be good for the
- * configured host.  `name` is the connection's name where config has none.
+ * The configured host may be several with a comma between them, of which any
+ * will do.  With TLS, the certificate of each server of a cluster must be good
+ * for the (first) configured host.  `name` is the connection's name where config has none.
  * Copies what it needs.
  */
 enum err broker_new(const struct config_nats *config, const char *name,

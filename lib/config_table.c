@@ -86,7 +86,8 @@ static const char *const exporter_words[] = {"stdout", "otlp", NULL};
 	}
 
 #define NATS(n, m, c, p)                                                   \
-	STRING(n ".host", m.host, "127.0.0.1", p, "where nats-server is"), \
+	STRING(n ".host", m.host, "127.0.0.1", p,                          \
+	       "where nats-server is; of a cluster a,b,c"),                \
 	    INTEGER(n ".port", m.port, "4222", 1, 65535, p, "its port"),   \
 	    STRING(n ".client_name", m.client_name, c, p,                  \
 		   "the connection's name in NATS"),                       \

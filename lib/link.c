@@ -8,6 +8,8 @@
 #include "lib/link.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -16,6 +18,8 @@
 #define RECONNECT_JITTER_MS 50
 #define PING_INTERVAL_MS    1000 /* and PINGS_OUT without an answer: mute */
 #define PINGS_OUT           2
+#define SERVERS_MAX         16 /* of a list of hosts */
+#define HOST_SIZE           1025
 #define CONNECT_MS          1000
 #define WRITE_MS            1000
 #define FLUSH_MS            1000
@@ -138,6 +142,51 @@ failed(natsConnection *connection, natsSubscription *subscription,
 
 /* ---- options ---- */
 
+char *
+link_address(const struct config_nats *config)
+{
+	const char *at = config->host;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		return NULL;
+	do {
+		int length = (int)strcspn(at, ",");
+		bool v6 = memchr(at, ':', (size_t)length) != NULL;
+
+		(void)fprintf(out, "%snats://%s%.*s%s:%lld",
+			      at == config->host ? "" : ",", v6 ? "[" : "",
+			      length, at, v6 ? "]" : "",
+			      (long long)config->port);
+		at += length;
+	} while (*at++ == ',');
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* A list of addresses as link_address makes it. */
+static natsStatus
+set_url(natsOptions *options, const char *url)
+{
+	const char *servers[SERVERS_MAX];
+	char *copy = strdup(url);
+	char *rest = copy;
+	int count = 0;
+	natsStatus s = NATS_NO_MEMORY;
+
+	while (rest != NULL && count < SERVERS_MAX)
+		servers[count++] = strsep(&rest, ",");
+	if (copy != NULL)
+		s = natsOptions_SetServers(options, servers, count);
+	free(copy);
+	return s;
+}
+
 static bool
 given(const char *text)
 {
@@ -147,6 +196,7 @@ given(const char *text)
 static natsStatus
 set_security(natsOptions *options, const struct config_nats *config)
 {
+	char host[HOST_SIZE];
 	natsStatus s = NATS_OK;
 
 	if (given(config->user))
@@ -164,9 +214,10 @@ set_security(natsOptions *options, const struct config_nats *config)
 	if (s == NATS_OK &&
 	    (given(config->tls.ca) || given(config->tls.certificate))) {
 		s = natsOptions_SetSecure(options, true);
+		(void)snprintf(host, sizeof(host), "%.*s",
+			       (int)strcspn(config->host, ","), config->host);
 		if (s == NATS_OK)
-			s = natsOptions_SetExpectedHostname(options,
-							    config->host);
+			s = natsOptions_SetExpectedHostname(options, host);
 	}
 	return s;
 }
@@ -296,7 +347,7 @@ make_options(struct link *link, const char *url,
 	natsStatus s = natsOptions_Create(&link->options);
 
 	if (s == NATS_OK)
-		s = natsOptions_SetURL(link->options, url);
+		s = set_url(link->options, url);
 	if (s == NATS_OK)
 		s = natsOptions_SetName(link->options, name);
 	if (s == NATS_OK)
@@ -439,7 +490,7 @@ static natsStatus
 try_options(natsOptions *options, const char *url,
 	    const struct config_nats *config)
 {
-	natsStatus s = natsOptions_SetURL(options, url);
+	natsStatus s = set_url(options, url);
 
 	if (s == NATS_OK)
 		s = set_security(options, config);

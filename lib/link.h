@@ -45,8 +45,12 @@ struct link {
 	pthread_t thread;
 };
 
+/* "nats://host:port", with a comma between them where the configured host is a
+ * list of such; the caller frees it.  NULL: out of memory. */
+char *link_address(const struct config_nats *config);
+
 /*
- * Opens it; `link` is zeroed memory that stays where it is.  A server that
+ * Opens it, to any of the addresses in `url`; `link` is zeroed memory that stays where it is.  A server that
  * is away is no error.  `inbox_prefix` is for nats.c's own inboxes.
  * link_close and link_release are due in any case.
  */

@@ -299,6 +299,25 @@ keeps_headers(void)
 	nats_server_free(server);
 }
 
+/* Of a cluster one is enough, and it need not be the first. */
+static void
+takes_any_of_several(void)
+{
+	struct nats_server *server = start("");
+	struct config_nats config = *nats_server_config(server, "");
+	static char hosts[] = "127.0.0.2,127.0.0.1";
+	struct broker *broker = NULL;
+	int64_t rtt_us = -1;
+
+	config.host = hosts;
+	IS_INT("made", broker_new(&config, "unit", &broker, NULL), ERR_OK);
+	HAS_TEXT("both are named", broker_url(broker), ",nats://127.0.0.1:");
+	IS_INT("one is there", broker_wait(broker, GUARD_MS), ERR_OK);
+	IS_INT("and answers", broker_ping(broker, GUARD_MS, &rtt_us), ERR_OK);
+	broker_free(broker);
+	nats_server_free(server);
+}
+
 static void
 starts_without_server(void)
 {
@@ -664,6 +683,7 @@ const struct unit_case unit_cases[] = {
     {"delivers messages and tells of the server", delivers},
     {"asks many times in one round trip", asks_many},
     {"sends the headers of a request", keeps_headers},
+    {"takes any of several servers", takes_any_of_several},
     {"starts without a server", starts_without_server},
     {"ends without a server", ends_without_server},
     {"delivers nothing later that failed while down", publishes_nothing_late},
