@@ -154,6 +154,7 @@ main(int argc, char **argv)
 	int first;
 
 	open_missing();
+	output_init();
 	sigaction(SIGPIPE, &broken_pipe, NULL);
 	first = global_flags(&cli, argc, argv);
 	if (first < 0)

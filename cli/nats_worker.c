@@ -351,7 +351,9 @@ nats_worker_add(const struct cli *cli, const struct arguments *arguments)
 				    "nats worker add: name one host");
 	a.at = at ? at : AT_DEFAULT;
 	code = subject_host_check(arguments->words[0], a.host, &info);
-	if (code == ERR_OK)
+	if (code != ERR_OK)
+		err_prefix(&info, code, "%.64s", arguments->words[0]);
+	else
 		code = config_load(cli->config_path, CONFIG_NATS_SERVER, NULL,
 				   &config, &info);
 	a.config = config;

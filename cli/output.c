@@ -5,10 +5,23 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 
+#define BUFFER_SIZE (256 * 1024) /* of what is no terminal */
+
 static int reason; /* errno of the first failure, 0: none */
+
+void
+output_init(void)
+{
+	static char buffer[BUFFER_SIZE];
+
+	/* Where stdio writes by itself, it does not keep the reason. */
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+}
 
 void
 output_write(const char *data, size_t size)

@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+/* Once, before anything is printed. */
+void output_init(void);
+
 /* Writes octets on standard output. */
 void output_write(const char *data, size_t size);
 
