@@ -278,22 +278,30 @@ init_write(const struct init_plan *plan, struct err_info *info)
 	return code;
 }
 
+/* Whether this machine has our units, by a package or by make install. */
+static bool
+have_units(void)
+{
+	static const char *const paths[] = {
+	    "/etc/systemd/system/osapi-nats.service",
+	    "/usr/local/lib/systemd/system/osapi-nats.service",
+	    "/usr/lib/systemd/system/osapi-nats.service"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (exists(paths[i]))
+			return true;
+	return false;
+}
+
 /* What comes next, in three commands. */
 static void
 say_next(const char *dir)
 {
-	static const char unit[] = "/systemd/system/osapi-nats.service";
 	bool usual = strcmp(dir, DIR_DEFAULT) == 0;
-	char path[64];
-	bool units;
 
-	snprintf(path, sizeof(path), "/usr/lib%s", unit);
-	units = exists(path);
-	snprintf(path, sizeof(path), "/etc%s", unit);
-	units = units || exists(path);
 	printf("Wrote %s/osapi.yaml, %s/workers and %s/keys.\n\nNext:\n", dir,
 	       dir, dir);
-	if (usual && units)
+	if (usual && have_units())
 		printf(
 		    "  systemctl enable --now osapi-nats osapi-fcgi "
 		    "osapi-worker\n"
