@@ -1,6 +1,7 @@
 """Lists, counters, retries, deletes and keys: what the API tells of jobs."""
 
 import concurrent.futures
+import json
 import uuid
 
 import pytest
@@ -170,6 +171,22 @@ def test_a_change_of_a_deleted_job_runs_to_its_end(stack, reader, writer):
         assert nats.events(job_id) == []
     assert "192.0.2.9" in resolv_conf(stack, 1).read_text()
     assert reader.get(f"{JOBS}/{job_id}").status == 404
+
+
+@needs_root
+def test_what_a_change_replaces_is_in_the_log(stack, reader, writer):
+    path = resolv_conf(stack, 2)
+    path.write_text("nameserver 192.0.2.31\nsearch old.example\n")
+    job_id = submit(writer, "network.dns.update",
+                    {"interface_name": "lo", "servers": ["192.0.2.32"]}, "w-2")
+    assert finished(reader, job_id)["status"] == "completed"
+    assert "192.0.2.32" in path.read_text()
+    log = stack.workers[2].log.read_text().splitlines()
+    [line] = [event for event in map(json.loads, log) if
+              event["msg"] == "DNS changes" and event["job_id"] == job_id]
+    assert line["interface"] == "lo"
+    assert json.loads(line["former_servers"]) == ["192.0.2.31"]
+    assert json.loads(line["former_search_domains"]) == ["old.example"]
 
 
 @needs_root

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/log.h"
 #include "worker/providers/dns_resolv_conf.h"
 #include "worker/providers/dns_resolved.h"
 
@@ -331,6 +333,20 @@ check_written(const struct dns_settings *now, const struct dns_settings *change,
 	return ERR_OK;
 }
 
+/* What is there no more after a change can be put back from the log. */
+static void
+log_former(const struct dns_link *link, const struct dns_settings *now)
+{
+	char *servers = json_dumps(now->servers, JSON_COMPACT);
+	char *domains = json_dumps(now->search_domains, JSON_COMPACT);
+
+	log_info("DNS changes", LOG_S("interface", link->name),
+		 LOG_S("former_servers", servers),
+		 LOG_S("former_search_domains", domains));
+	free(servers);
+	free(domains);
+}
+
 /* Leaves in *now what holds afterwards. */
 static enum err
 apply(const struct dns_way *way, const struct dns_link *link,
@@ -345,6 +361,7 @@ apply(const struct dns_way *way, const struct dns_link *link,
 	*changed = change->servers || change->search_domains;
 	if (!*changed)
 		return ERR_OK;
+	log_former(link, now);
 	err = way->write(way, link, deadline_ms, now, change, info);
 	if (err)
 		return err;
