@@ -174,6 +174,11 @@ submit(const struct job_call *call, const json_t *body,
 	char *text = json_text(body, &request.body_size);
 	int status;
 
+	if (key && !*key) {
+		free(text);
+		return command_fail(ERR_INVALID,
+				    "--idempotency-key: must not be empty");
+	}
 	if (key && (strpbrk(key, "\r\n") ||
 		    asprintf(&header, "Idempotency-Key: %s", key) < 0)) {
 		free(text);

@@ -1,5 +1,6 @@
 /* cli/client_request.c: any request, as curl(1) sends it. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +40,16 @@ static int
 write_output(const char *path, const struct http_response *response)
 {
 	FILE *out = fopen(path, "wbe");
-	bool ok;
+	int error = 0;
 
 	if (!out)
-		return command_fail(ERR_IO, "%s: cannot be written", path);
-	ok = fwrite(response->body, 1, response->size, out) == response->size;
-	ok = fclose(out) == 0 && ok;
-	return ok ? 0 : command_fail(ERR_IO, "%s: could not be written", path);
+		return command_fail(ERR_IO, "%s: %s", path, strerror(errno));
+	if (fwrite(response->body, 1, response->size, out) != response->size)
+		error = errno;
+	if (fclose(out) != 0 && !error)
+		error = errno;
+	return error ? command_fail(ERR_IO, "%s: %s", path, strerror(error))
+		     : 0;
 }
 
 static int
@@ -106,6 +110,8 @@ send_request(const struct api *api, const struct arguments *arguments,
 static int
 check_words(const struct arguments *arguments)
 {
+	const char *p;
+
 	if (arguments->word_count != 2 || !is_method(arguments->words[0]))
 		return command_fail(ERR_INVALID,
 				    "request needs METHOD and PATH, such as "
@@ -114,6 +120,12 @@ check_words(const struct arguments *arguments)
 		return command_fail(ERR_INVALID,
 				    "the path begins with \"/\"; the host is "
 				    "that of api.client.url");
+	for (p = arguments->words[1]; *p; p++)
+		if (*p == ' ' || iscntrl((unsigned char)*p))
+			return command_fail(ERR_INVALID,
+					    "the path has a space or a control "
+					    "character in it, a space is "
+					    "written %%20");
 	return 0;
 }
 

@@ -217,6 +217,15 @@ set_enum(const struct config_key *key, void *field, const char *text,
 		       text, words_text(key->words, words));
 }
 
+/* Whether there is a "user:password@" before the host of a URL. */
+static bool
+has_user(const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+
+	return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+}
+
 static enum err
 check_string(const struct config_key *key, const char *text,
 	     struct err_info *info)
@@ -245,6 +254,10 @@ check_string(const struct config_key *key, const char *text,
 			       "\"%.64s\" does not begin with http:// or "
 			       "https://",
 			       text);
+	if ((key->flags & CONFIG_URL) && has_user(text))
+		return err_set(info, ERR_INVALID,
+			       "has a user or a password in it, which every "
+			       "error message would show");
 	return ERR_OK;
 }
 

@@ -280,7 +280,32 @@ def test_the_token_is_never_shown(osapi, stack):
     assert token not in osapi("config", "dump").stdout
 
 
+def test_a_password_in_a_url_is_refused_and_not_shown(osapi):
+    done = osapi("client", "health",
+                 env={"OSAPI_API_CLIENT_URL": "http://eve:hush@127.0.0.1:1"})
+    one_line(done, 2, "OSAPI_API_CLIENT_URL", "a user or a password")
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_an_empty_idempotency_key_is_refused(osapi):
+    # a script whose variable is not set would get two jobs of two requests
+    done = osapi("client", "job", "add", "system.os.get",
+                 "--idempotency-key", "")
+    one_line(done, 2, "--idempotency-key", "must not be empty")
+    assert done.stdout == "", done
+
+
 # ---- request ----
+
+def test_what_is_wrong_with_a_path_or_an_output_is_named(osapi):
+    done = osapi("client", "request", "GET", "/api/v1/jobs?a=1 b")
+    one_line(done, 2, "the path", "%20")
+    assert "api.client.url" not in done.stderr, done
+    for path, why in [("/nonexistent/x", "No such file or directory"),
+                      ("/dev/full", "No space left on device")]:
+        done = osapi("client", "request", "GET", "/health", "-o", path)
+        one_line(done, 1, path, why)
+
 
 def test_request_is_as_curl(osapi, stack):
     body = json.dumps({"operation": {"type": "system.os.get", "data": {}}})

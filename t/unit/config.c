@@ -111,6 +111,36 @@ takes_every_type(void)
 }
 
 static void
+keeps_passwords_of_urls_out(void)
+{
+	static const struct {
+		const char *why, *text;
+		bool good;
+	} rows[] = {
+	    {"a password", "api: {client: {url: 'http://eve:hush@h'}}", false},
+	    {"a user", "api: {client: {url: 'https://hush@h:1/a'}}", false},
+	    {"of a collector",
+	     "telemetry: {tracing: {otlp_endpoint: 'http://e:hush@h'}}", false},
+	    {"not before the host", "api: {client: {url: 'http://h/a@b'}}",
+	     true},
+	};
+	struct err_info info = {{0}};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config *c = load(rows[i].text, 0, &info);
+
+		OK(rows[i].why, rows[i].good == (c != NULL));
+		if (!rows[i].good) {
+			HAS_TEXT(rows[i].why, info.text,
+				 "has a user or a password in it");
+			OK(rows[i].why, !strstr(info.text, "hush"));
+		}
+		config_free(c);
+	}
+}
+
+static void
 refuses_with_file_and_line(void)
 {
 	static const struct {
@@ -585,6 +615,7 @@ const char unit_name[] = "config";
 const struct unit_case unit_cases[] = {
     {"has the defaults", has_the_defaults},
     {"takes every type", takes_every_type},
+    {"keeps passwords of URLs out", keeps_passwords_of_urls_out},
     {"refuses with file and line", refuses_with_file_and_line},
     {"checks keys together, for the parts asked", checks_keys_together},
     {"goes flag, environment, file, default",
