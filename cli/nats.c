@@ -16,6 +16,7 @@
 #include "cli/nats_conf.h"
 #include "cli/nats_store.h"
 #include "cli/nats_watch.h"
+#include "cli/output.h"
 #include "cli/program.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -196,7 +197,7 @@ print(const struct run *run, const struct config *c, struct err_info *info)
 	enum err code = render(c, &run->extra, &text, &size, info);
 
 	if (code == ERR_OK)
-		fwrite(text, 1, size, stdout);
+		output_write(text, size);
 	if (text)
 		explicit_bzero(text, size);
 	free(text);
