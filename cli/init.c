@@ -333,6 +333,8 @@ init_run(const struct cli *cli, const struct arguments *arguments)
 	enum err code;
 
 	(void)cli;
+	if (dir && !*dir)
+		return command_fail(ERR_INVALID, "--dir: must not be empty");
 	dir = dir ? dir : DIR_DEFAULT;
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return command_fail(ERR_IO, "%s: %s", dir, strerror(errno));

@@ -267,6 +267,8 @@ up_run(const struct cli *cli, const struct arguments *arguments)
 	int status = 0;
 	enum err code;
 
+	if (dir && !*dir)
+		return command_fail(ERR_INVALID, "--dir: must not be empty");
 	if (port && (status = parse_port(port, &up.port)) != 0)
 		return status;
 	if (cli->config_path)

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_READ 4096
+#define FIRST_READ   4096
+#define PIPE_WAIT_MS 10000 /* for who has a pipe open and writes nothing */
 
 /* The code that stands for an errno of a file operation. */
 static enum err
@@ -42,6 +45,22 @@ fail(struct err_info *info, const char *path)
 	return err_set(info, code_of(error), "%s: %s", path, strerror(error));
 }
 
+/* Whether a read that had nothing to read is worth another: somebody has the
+ * pipe open and writes, as in `-f <(decrypt FILE)`. */
+static bool
+comes_later(int fd)
+{
+	struct pollfd more = {.fd = fd, .events = POLLIN};
+	int n;
+
+	do
+		n = poll(&more, 1, PIPE_WAIT_MS);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n > 0;
+}
+
 /* Reads until the end, growing; stat(2) is not asked, as it is wrong for /proc
  * and may change meanwhile. */
 static enum err
@@ -58,6 +77,8 @@ read_all(int fd, const char *path, size_t max, char **data, size_t *size,
 		return err_set(info, ERR_NO_MEMORY, "%s: out of memory", path);
 	while ((n = read(fd, buf + used, room - used)) != 0) {
 		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN && comes_later(fd))
 			continue;
 		if (n < 0) {
 			enum err code = fail(info, path);

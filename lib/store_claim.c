@@ -38,6 +38,8 @@ claim(struct store *store, const char *key, const char *text, size_t size,
 			      found, NULL, NULL);
 	if (read == ERR_OK)
 		return ERR_EXISTS;
+	if (result == ERR_UNKNOWN_OUTCOME) /* it names the key */
+		return result;
 	return err_prefix(info, ERR_UNKNOWN_OUTCOME, "%s", key);
 }
 

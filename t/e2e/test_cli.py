@@ -295,6 +295,12 @@ def test_an_empty_idempotency_key_is_refused(osapi):
     assert done.stdout == "", done
 
 
+def test_an_empty_directory_is_named(osapi):
+    for command in ("init", "up"):
+        done = osapi(command, "--dir", "")
+        one_line(done, 2, "--dir", "must not be empty")
+
+
 # ---- request ----
 
 def test_what_is_wrong_with_a_path_or_an_output_is_named(osapi):

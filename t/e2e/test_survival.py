@@ -143,9 +143,14 @@ def test_jobs_outlive_every_process(stack, reader, writer):
     all_complete(reader, jobs)
 
 
-def test_a_frozen_broker_is_noticed(stack, reader, problem):
+def test_a_frozen_broker_is_noticed(stack, reader, writer, problem):
     stack.nats.signal_group(signal.SIGSTOP)
     try:
+        reply = writer.post("/api/v1/jobs", {"operation": {
+            "type": "system.hostname.get", "data": {}}},
+            headers={"Idempotency-Key": "frozen"}, timeout=60)
+        detail = problem(reply, 503)["detail"]
+        assert detail.count("$KV.job-queue.idem") < 2, detail
         def refused():
             reply = reader.get("/health/ready", timeout=30)
             return reply.status == 503

@@ -2,9 +2,11 @@
 #include "lib/file.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -173,6 +175,50 @@ leaves_nothing_when_it_cannot_rename(void)
 	IS_INT("no temporary file left", count("taken"), 1);
 }
 
+/* A pipe, what is read from it, and how that ended. */
+struct reading {
+	int ends[2];
+	char *data;
+	size_t size;
+	enum err code;
+	struct err_info info;
+};
+
+static void *
+read_pipe(void *context)
+{
+	struct reading *r = context;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/fd/%d", r->ends[0]);
+	r->code = file_read(path, 100, &r->data, &r->size, &r->info);
+	return NULL;
+}
+
+/* As of `osapi -f <(decrypt osapi.yaml)`. */
+static void
+waits_for_who_writes_into_a_pipe(void)
+{
+	struct reading r = {.info = {""}};
+	pthread_t thread;
+	int waiting = 1;
+
+	IS_INT("a pipe", pipe(r.ends), 0);
+	IS_INT("first part", write(r.ends[1], "one, ", 5), 5);
+	IS_INT("a reader", pthread_create(&thread, NULL, read_pipe, &r), 0);
+	while (waiting)
+		if (ioctl(r.ends[0], FIONREAD, &waiting) < 0)
+			break;
+	IS_INT("second part", write(r.ends[1], "two", 3), 3);
+	close(r.ends[1]);
+	pthread_join(thread, NULL);
+	close(r.ends[0]);
+	IS_INT("is read", r.code, ERR_OK);
+	if (r.code == ERR_OK)
+		IS_TEXT("whole", r.data, "one, two");
+	free(r.data);
+}
+
 const char unit_name[] = "file";
 const struct unit_case unit_cases[] = {
     {"reads what was written", reads_what_was_written},
@@ -180,6 +226,7 @@ const struct unit_case unit_cases[] = {
     {"names what is missing", names_what_is_missing},
     {"reads files of /proc", reads_proc},
     {"does not hang on a FIFO", does_not_hang_on_a_fifo},
+    {"waits for who writes into a pipe", waits_for_who_writes_into_a_pipe},
     {"replaces in one step", replaces_in_one_step},
     {"leaves nothing behind when it cannot rename",
      leaves_nothing_when_it_cannot_rename},
