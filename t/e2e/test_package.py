@@ -237,6 +237,15 @@ def test_services_have_no_more_rights_than_they_need(machine, package):
         .stdout.split() == ["660", "osapi", "www-data"]
 
 
+def test_submitted_jobs_come_last_under_the_restrictions(machine, package):
+    """Their threads are as nice as those of a worker without a unit."""
+    pid = pids(machine)["osapi-worker"]
+    stats = machine.run("sh", "-c", f"cat /proc/{pid}/task/*/stat").stdout
+    nice = [line.rpartition(")")[2].split()[16]
+            for line in stats.splitlines()]
+    assert {"0", "10"} == set(nice), nice
+
+
 def test_reload_and_restart_under_load_lose_no_request(machine, package):
     before = pids(machine)
     with Loaded(machine) as result:
