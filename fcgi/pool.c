@@ -560,13 +560,17 @@ pool_run(const struct pool_options *options, struct pool_setup *setup)
 		pool->watchdog_ms = (int64_t)(watchdog_us / 1000);
 	pool->stuck_ms = pool->watchdog_ms ? pool->watchdog_ms / 2 : STUCK_MS;
 	set_level(pool);
-	pool->signal_fd = open_signals();
 	pool->beats = mmap(NULL, sizeof(*pool->beats), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	err = scoreboard_new(options->spec, &pool->scoreboard);
-	if (err || pool->signal_fd < 0 || pool->beats == MAP_FAILED)
+	pool->signal_fd = open_signals();
+	err = pool->beats == MAP_FAILED ? ERR_NO_MEMORY
+	      : pool->signal_fd < 0     ? ERR_IO
+					: ERR_OK;
+	if (!err)
+		err = scoreboard_new(options->spec, &pool->scoreboard);
+	if (err)
 		log_error("the supervisor cannot start",
-			  LOG_S("error", strerror(errno)));
+			  LOG_S("error", err_text(err)));
 	else
 		supervise(pool);
 	if (pool->signal_fd >= 0)
