@@ -422,8 +422,9 @@ perform(struct execution *e)
 	json_t *data = NULL;
 	enum err err;
 
+	/* Who finds that it hangs sees all that was written before. */
 	__atomic_store_n(&e->work->deadline_ms, call.deadline_ms,
-			 __ATOMIC_RELAXED);
+			 __ATOMIC_RELEASE);
 	err = e->provider->run(&call, &data, &info);
 	__atomic_store_n(&e->work->deadline_ms, 0, __ATOMIC_RELAXED);
 	trail_provider(e->worker, e->work, e->provider->name, begun_ns, err,

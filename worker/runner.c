@@ -403,7 +403,7 @@ static bool
 hangs(const struct work *work)
 {
 	int64_t deadline_ms =
-	    __atomic_load_n(&work->deadline_ms, __ATOMIC_RELAXED);
+	    __atomic_load_n(&work->deadline_ms, __ATOMIC_ACQUIRE);
 
 	return deadline_ms &&
 	       clock_mono_ms() > deadline_ms + RUNNER_LEFT_BEHIND_MS;
