@@ -25,10 +25,6 @@ void described_flags(const struct spec *spec,
 void described_show_example(const struct spec *spec,
 			    const struct spec_endpoint *endpoint);
 
-/* An example of a value of this schema, "VALUE" where it has none; the caller
- * frees it. */
-char *described_example(const struct spec *spec, const json_t *schema);
-
 /* The placeholder of a value of this schema: "HOST", "N". */
 const char *described_placeholder(const struct spec *spec,
 				  const json_t *schema);

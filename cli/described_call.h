@@ -48,6 +48,5 @@ int described_make(struct described_call *call);
 
 /* Prints usage, flags and an example; returns 0. */
 int described_help(const struct described_call *call);
-void described_print_example(const struct described_call *call);
 
 #endif

@@ -37,8 +37,10 @@ described_placeholder(const struct spec *spec, const json_t *schema)
 	return "VALUE";
 }
 
-char *
-described_example(const struct spec *spec, const json_t *schema)
+/* An example of a value of this schema, "VALUE" where it has none; the caller
+ * frees it. */
+static char *
+example(const struct spec *spec, const json_t *schema)
 {
 	const json_t *own = described_schema(spec, schema);
 	const json_t *value =
@@ -65,8 +67,8 @@ print_flag(const char *name, const char *value)
 	printf(" %s", value ? value : "VALUE");
 }
 
-void
-described_print_example(const struct described_call *call)
+static void
+print_example(const struct described_call *call)
 {
 	const struct spec_endpoint *endpoint = call->endpoint;
 	bool first_of_any = json_object_get(
@@ -78,7 +80,7 @@ described_print_example(const struct described_call *call)
 	printf("  osapi client %s", endpoint->cli);
 	for (i = 0; i < endpoint->parameter_count; i++) {
 		const struct spec_parameter *p = &endpoint->parameters[i];
-		char *text = described_example(call->spec, p->schema);
+		char *text = example(call->spec, p->schema);
 
 		if (p->in == SPEC_IN_PATH)
 			printf(" %s", text ? text : "VALUE");
@@ -86,7 +88,7 @@ described_print_example(const struct described_call *call)
 	}
 	json_object_foreach (described_properties(call), name, property) {
 		bool required = described_required(call, name);
-		char *text = described_example(call->spec, property);
+		char *text = example(call->spec, property);
 
 		/* of members of which one is needed, the first is shown */
 		if (required || first_of_any)
@@ -124,7 +126,7 @@ described_help(const struct described_call *call)
 	putchar('\n');
 	arguments_help(&call->arguments);
 	puts("\nExample:");
-	described_print_example(call);
+	print_example(call);
 	return 0;
 }
 
@@ -149,5 +151,5 @@ described_show_example(const struct spec *spec,
 {
 	const struct described_call call = {.spec = spec, .endpoint = endpoint};
 
-	described_print_example(&call);
+	print_example(&call);
 }

@@ -24,11 +24,7 @@
 enum names {
 	NAMES_NONE,
 	NAMES_STREAMS, /* the five streams */
-	NAMES_JOBS,    /* the stream of notifications */
-	NAMES_BUCKETS, /* the three buckets */
-	NAMES_QUEUE,
-	NAMES_RESPONSES,
-	NAMES_REGISTRY,
+	NAMES_BUCKETS, /* the keys of the three buckets */
 	NAMES_SUBJECTS /* job.stream_subjects */
 };
 
@@ -100,9 +96,6 @@ write_rule(const struct config *c, const struct rule *rule, FILE *out)
 	const char *const buckets[] = {c->job.kv_bucket,
 				       c->job.kv_response_bucket,
 				       c->job.registry_bucket};
-	/* a rule about a bucket's stream names it with KV_ before it, one
-	 * about its keys does not */
-	bool keys = strncmp(rule->pattern, "$KV.", 4) == 0;
 	char dlq[80];
 	size_t i;
 
@@ -117,22 +110,9 @@ write_rule(const struct config *c, const struct rule *rule, FILE *out)
 		for (i = 0; i < 3; i++)
 			subject_of(rule->pattern, "KV_", buckets[i], out);
 		break;
-	case NAMES_JOBS:
-		subject_of(rule->pattern, "", c->job.stream_name, out);
-		break;
 	case NAMES_BUCKETS:
 		for (i = 0; i < 3; i++)
-			subject_of(rule->pattern, keys ? "" : "KV_", buckets[i],
-				   out);
-		break;
-	case NAMES_QUEUE:
-		subject_of(rule->pattern, "", buckets[0], out);
-		break;
-	case NAMES_RESPONSES:
-		subject_of(rule->pattern, "", buckets[1], out);
-		break;
-	case NAMES_REGISTRY:
-		subject_of(rule->pattern, "", buckets[2], out);
+			subject_of(rule->pattern, "", buckets[i], out);
 		break;
 	case NAMES_SUBJECTS:
 		subject_of(rule->pattern, "", c->job.stream_subjects, out);

@@ -29,9 +29,10 @@ between(FILE *out, int width, const char *text)
 		   : "  ";
 }
 
-void
-render_line(FILE *out, int width, const char *title, const char *format,
-	    const json_t *value)
+/* "{title}  {value}", the title padded to `width`. */
+static void
+print_line(FILE *out, int width, const char *title, const char *format,
+	   const json_t *value)
 {
 	char *text = cell_text(format, value);
 	bool colours = terminal_colours(out);
@@ -141,7 +142,7 @@ write_line(const char *title, const char *format, const json_t *value,
 {
 	const struct record *record = arg;
 
-	render_line(record->out, record->width, title, format, value);
+	print_line(record->out, record->width, title, format, value);
 }
 
 enum err

@@ -28,8 +28,4 @@ enum err render_answer(FILE *out, const struct spec_endpoint *endpoint,
 /* How many of `results` say that their host failed or did not answer. */
 size_t render_failures(const json_t *results);
 
-/* "{title}  {value}", the title padded to `width`. */
-void render_line(FILE *out, int width, const char *title, const char *format,
-		 const json_t *value);
-
 #endif

@@ -3,7 +3,7 @@
  *
  * By an ephemeral pull consumer without acks, whose messages come to an
  * inbox; for background threads, never for a request.  One thread uses a
- * replay, replay_stop may come from any.
+ * replay.
  */
 #ifndef OSAPI_FCGI_REPLAY_H
 #define OSAPI_FCGI_REPLAY_H
@@ -40,9 +40,6 @@ enum err replay_info(struct broker *broker, const char *stream,
 enum err replay_open(struct broker *broker, const char *stream,
 		     struct replay **replay, struct err_info *info);
 void replay_close(struct replay *replay);
-
-/* Ends a replay_run with ERR_ABORTED. */
-void replay_stop(struct replay *replay);
 
 /* Gets each message, which stays the replay's; false ends the run (ERR_OK). */
 typedef bool (*replay_each)(natsMsg *message, const struct jetstream_meta *meta,

@@ -36,8 +36,8 @@ static const struct {
     {504, "Gateway Timeout"},
 };
 
-const char *
-reply_phrase(int status)
+static const char *
+phrase_of(int status)
 {
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
 		if (phrases[i].status == status)
@@ -96,7 +96,7 @@ put_head(struct request *request, int status, const char *type,
 
 	request->answered = true;
 	request->status = status;
-	snprintf(text, sizeof(text), "%d %s", status, reply_phrase(status));
+	snprintf(text, sizeof(text), "%d %s", status, phrase_of(status));
 	put_header(request, "Status", text);
 	if (type)
 		put_header(request, "Content-Type", type);
@@ -192,7 +192,7 @@ reply_problem(struct request *request, int status, json_t *extra,
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
 	body = json_pack("{s:s, s:s, s:i, s:o, s:o, s:s}", "type",
-			 "about:blank", "title", reply_phrase(status), "status",
+			 "about:blank", "title", phrase_of(status), "status",
 			 status, "detail", text_value(detail), "error",
 			 text_value(detail), "request_id", request->id);
 	if (body && extra)

@@ -67,7 +67,4 @@ void reply_collect_one(json_t *list, const char *in, const char *field,
 /* 400 with all of `list` as `errors`; takes the reference. */
 void reply_invalid(struct request *request, json_t *list);
 
-/* The reason phrase of a status, "Unknown" where there is none. */
-const char *reply_phrase(int status);
-
 #endif

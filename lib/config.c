@@ -32,8 +32,9 @@ field_of(const struct config_state *state, size_t i)
 	return base + config_keys[i].offset;
 }
 
-char *
-config_key_variable(const char *name, char buf[static CONFIG_NAME_SIZE])
+/* "OSAPI_API_SERVER_PORT"; returns buf. */
+static char *
+variable_of(const char *name, char buf[static CONFIG_NAME_SIZE])
 {
 	size_t i;
 
@@ -57,7 +58,7 @@ config_origin_text(const struct config_state *state,
 			 name);
 		break;
 	case CONFIG_ENV:
-		snprintf(buf, 512, "%s", config_key_variable(name, variable));
+		snprintf(buf, 512, "%s", variable_of(name, variable));
 		break;
 	case CONFIG_FLAG:
 		snprintf(buf, 512, "%s (flag)", name);
@@ -302,8 +303,7 @@ take_environment(struct config_state *state, struct err_info *info)
 	size_t i;
 
 	for (i = 0; i < config_key_count && code == ERR_OK; i++) {
-		text =
-		    getenv(config_key_variable(config_keys[i].name, variable));
+		text = getenv(variable_of(config_keys[i].name, variable));
 		if (text)
 			code = take_text(state, config_keys[i].name, text,
 					 CONFIG_ENV, info);
@@ -311,7 +311,7 @@ take_environment(struct config_state *state, struct err_info *info)
 			continue;
 		snprintf(name, sizeof(name), "%s" FILE_SUFFIX,
 			 config_keys[i].name);
-		text = getenv(config_key_variable(name, variable));
+		text = getenv(variable_of(name, variable));
 		if (text)
 			code = take_text(state, name, text, CONFIG_ENV, info);
 	}
@@ -328,7 +328,7 @@ variable_known(const char *variable)
 	if (strcmp(variable, FILE_VARIABLE) == 0)
 		return true;
 	for (i = 0; i < config_key_count; i++) {
-		config_key_variable(config_keys[i].name, known);
+		variable_of(config_keys[i].name, known);
 		n = strlen(known);
 		if (strncmp(variable, known, n) != 0)
 			continue;
@@ -350,7 +350,7 @@ variable_near(const char *variable, char near[static CONFIG_NAME_SIZE])
 	*near = '\0';
 	for (i = 0; i < config_key_count; i++) {
 		size_t distance = nearest_distance(
-		    variable, config_key_variable(config_keys[i].name, known));
+		    variable, variable_of(config_keys[i].name, known));
 
 		if (distance >= least)
 			continue;

@@ -81,9 +81,6 @@ struct config_state {
 /* The row of a key, or NULL. */
 const struct config_key *config_key_find(const char *name);
 
-/* "OSAPI_API_SERVER_PORT"; returns buf. */
-char *config_key_variable(const char *name, char buf[static CONFIG_NAME_SIZE]);
-
 /* "osapi.yaml:12: api.server.port", "OSAPI_API_SERVER_PORT" or the name alone;
  * returns buf. */
 char *config_origin_text(const struct config_state *state,

@@ -132,11 +132,8 @@ struct jetstream_meta {
 };
 enum err jetstream_meta(const natsMsg *message, struct jetstream_meta *meta);
 
-/* Answers to a delivered message, by its reply subject. jetstream_ack_sync
- * waits for the server's word that the ack was taken. */
+/* Answers to a delivered message, by its reply subject. */
 enum err jetstream_ack(struct broker *broker, const char *reply);
-enum err jetstream_ack_sync(struct broker *broker, const char *reply,
-			    int64_t timeout_ms);
 enum err jetstream_nak(struct broker *broker, const char *reply,
 		       int64_t delay_ms);
 enum err jetstream_progress(struct broker *broker, const char *reply);

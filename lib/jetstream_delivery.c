@@ -126,23 +126,6 @@ jetstream_ack(struct broker *broker, const char *reply)
 }
 
 enum err
-jetstream_ack_sync(struct broker *broker, const char *reply, int64_t timeout_ms)
-{
-	natsMsg *message = NULL;
-	natsMsg *got = NULL;
-	enum err result;
-
-	if (reply == NULL || strncmp(reply, "$JS.ACK.", 8) != 0)
-		return ERR_INVALID;
-	if (natsMsg_Create(&message, reply, NULL, "+ACK", 4) != NATS_OK)
-		return ERR_NO_MEMORY;
-	result = broker_request(broker, message, timeout_ms, &got, NULL);
-	natsMsg_Destroy(got);
-	natsMsg_Destroy(message);
-	return result;
-}
-
-enum err
 jetstream_nak(struct broker *broker, const char *reply, int64_t delay_ms)
 {
 	char word[64];

@@ -70,7 +70,6 @@ enum job_event {
 };
 
 const char *job_event_text(enum job_event event);
-enum err job_event_parse(const char *text, enum job_event *event);
 
 struct event {
 	char job_id[UUID_SIZE];
@@ -116,12 +115,6 @@ const char *job_status_text(enum job_status status);
 enum err job_status_parse(const char *text, enum job_status *status);
 /* completed, failed or partial_failure */
 bool job_status_final(enum job_status status);
-/* Whether a job may go from one status to another, or stay in it; no final
- * status is ever left. */
-bool job_status_allowed(enum job_status from, enum job_status to);
-/* The one function that writes a status.  It asserts job_status_allowed: a
- * caller whose facts come from outside asks that first. */
-void job_status_move(enum job_status *status, enum job_status to);
 
 /*
  * The status that follows from counts: `expected` hosts (1 for _any), of which

@@ -69,18 +69,6 @@ job_event_text(enum job_event event)
 }
 
 enum err
-job_event_parse(const char *text, enum job_event *event)
-{
-	for (unsigned i = 0; i < JOB_EVENT_COUNT; i++) {
-		if (strcmp(events[i], text) == 0) {
-			*event = (enum job_event)i;
-			return ERR_OK;
-		}
-	}
-	return ERR_INVALID;
-}
-
-enum err
 event_encode(const struct event *event, char **text, size_t *size)
 {
 	return document_encode(event_fields, event, EVENT_SIZE_MAX, text, size,

@@ -1,12 +1,9 @@
 /*
- * lib/job_status.c: the state machine of a job.
- *
- * A final status stays.  Events may be seen out of order, so a job may be
- * found completed without ever having been seen processing.
+ * lib/job_status.c: the status of a job, which is computed from its events and
+ * responses and stored nowhere.
  */
 #include "lib/job.h"
 
-#include <assert.h>
 #include <string.h>
 
 static const char *const texts[] = {
@@ -15,21 +12,6 @@ static const char *const texts[] = {
     [JOB_COMPLETED] = "completed",
     [JOB_FAILED] = "failed",
     [JOB_PARTIAL_FAILURE] = "partial_failure",
-};
-
-static const bool allowed[JOB_STATUS_COUNT][JOB_STATUS_COUNT] = {
-    [JOB_SUBMITTED] = {[JOB_SUBMITTED] = true,
-		       [JOB_PROCESSING] = true,
-		       [JOB_COMPLETED] = true,
-		       [JOB_FAILED] = true,
-		       [JOB_PARTIAL_FAILURE] = true},
-    [JOB_PROCESSING] = {[JOB_PROCESSING] = true,
-			[JOB_COMPLETED] = true,
-			[JOB_FAILED] = true,
-			[JOB_PARTIAL_FAILURE] = true},
-    [JOB_COMPLETED] = {[JOB_COMPLETED] = true},
-    [JOB_FAILED] = {[JOB_FAILED] = true},
-    [JOB_PARTIAL_FAILURE] = {[JOB_PARTIAL_FAILURE] = true},
 };
 
 const char *
@@ -55,20 +37,6 @@ job_status_final(enum job_status status)
 {
 	return status == JOB_COMPLETED || status == JOB_FAILED ||
 	       status == JOB_PARTIAL_FAILURE;
-}
-
-bool
-job_status_allowed(enum job_status from, enum job_status to)
-{
-	return from < JOB_STATUS_COUNT && to < JOB_STATUS_COUNT &&
-	       allowed[from][to];
-}
-
-void
-job_status_move(enum job_status *status, enum job_status to)
-{
-	assert(job_status_allowed(*status, to));
-	*status = to;
 }
 
 enum job_status

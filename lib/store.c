@@ -130,12 +130,6 @@ store_subject_prefix(const struct store *store)
 	return store->prefix;
 }
 
-const char *
-store_any_consumer(const struct store *store, enum job_lane lane)
-{
-	return store->any[lane];
-}
-
 struct broker *
 store_broker(const struct store *store)
 {

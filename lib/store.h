@@ -243,8 +243,6 @@ enum err store_heartbeat_delete(struct store *store, const char *host,
 /* Names derived from the configuration; valid as long as the store. */
 const char *store_jobs_stream(const struct store *store);
 const char *store_subject_prefix(const struct store *store);
-/* The shared durable of a lane. */
-const char *store_any_consumer(const struct store *store, enum job_lane lane);
 struct broker *store_broker(const struct store *store);
 
 /* One round trip to JetStream's leader of the job bucket: readiness.  */

@@ -87,11 +87,3 @@ provider_expired(const struct provider_call *call)
 		__atomic_load_n(call->cancelled, __ATOMIC_RELAXED)) ||
 	       clock_mono_ms() >= call->deadline_ms;
 }
-
-int64_t
-provider_left_ms(const struct provider_call *call)
-{
-	int64_t left = call->deadline_ms - clock_mono_ms();
-
-	return left > 0 ? left : 0;
-}

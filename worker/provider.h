@@ -64,7 +64,4 @@ json_t *provider_choices(void);
 /* Whether the call should stop: its deadline is over or it was cancelled. */
 bool provider_expired(const struct provider_call *call);
 
-/* Milliseconds left, at least 0. */
-int64_t provider_left_ms(const struct provider_call *call);
-
 #endif

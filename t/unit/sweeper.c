@@ -9,6 +9,7 @@
 #include "fcgi/dead_letter.h"
 #include "fcgi/renotify.h"
 #include "fcgi/sweeper.h"
+#include "lib/hearing.h"
 #include "lib/jetstream.h"
 #include "lib/log.h"
 #include "t/support/index_node.h"
@@ -392,13 +393,15 @@ dead_letter_ends_its_job(void)
 	    {"job.consumer.max_deliver", "2"},
 	    {"job.consumer.ack_wait", "1s"},
 	    {NULL, NULL}};
+	char consumer[HEARING_NAME_SIZE];
 	struct index_view view;
 	struct job job;
 
 	begin(overrides);
 	begin_to_sweep();
 	job_store_add(&world, &job, "_any");
-	take_and_die(world.broker, store_any_consumer(world.store, job.lane));
+	take_and_die(world.broker,
+		     hearing_shared(world.config, job.lane, consumer));
 	OK("the job fails", await_status(job.id, JOB_FAILED));
 	IS_INT("it can be seen", index_view(nodes[1].index, job.id, &view),
 	       ERR_OK);
