@@ -188,14 +188,16 @@ begin(struct exposition *e, const char *suffix, const char *labels)
 static void
 write_seconds(FILE *out, int64_t us)
 {
-	int64_t rest = us % US_PER_S;
+	uint64_t size = us < 0 ? -(uint64_t)us : (uint64_t)us;
+	uint64_t rest = size % US_PER_S;
 	int digits = 6;
 
 	while (digits > 1 && rest % 10 == 0) {
 		rest /= 10;
 		digits--;
 	}
-	fprintf(out, "%" PRId64 ".%0*" PRId64, us / US_PER_S, digits, rest);
+	fprintf(out, "%s%" PRIu64 ".%0*" PRIu64, us < 0 ? "-" : "",
+		size / US_PER_S, digits, rest);
 }
 
 void

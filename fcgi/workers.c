@@ -361,11 +361,13 @@ describe(const struct workers *r, const struct member *member, int64_t now_ms,
 	 struct worker_figures *figures)
 {
 	const struct heartbeat *beat = &member->heartbeat;
+	int64_t heard_ms = member->until_ms - r->life_ms;
 
 	*figures = (struct worker_figures){
 	    .state = state_of(member, now_ms),
 	    .started_ns = beat->started_ns,
-	    .silent_ms = now_ms - (member->until_ms - r->life_ms),
+	    /* one may have come since the clock was read */
+	    .silent_ms = now_ms > heard_ms ? now_ms - heard_ms : 0,
 	    .running = beat->running,
 	    .completed = beat->completed,
 	    .failed = beat->failed,

@@ -125,6 +125,35 @@ writes_both_texts(void)
 }
 
 static void
+writes_seconds(void)
+{
+	static const struct {
+		int64_t us;
+		const char *text;
+	} rows[] = {
+	    {0, "x 0.0\n"},
+	    {1, "x 0.000001\n"},
+	    {1500, "x 0.0015\n"},
+	    {20000000, "x 20.0\n"},
+	    {-1000, "x -0.001\n"},
+	    {-1500000, "x -1.5\n"},
+	    {INT64_MIN, "x -9223372036854.775808\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[64] = "";
+		struct exposition e = {.out = fmemopen(text, sizeof(text), "w"),
+				       .name = "x"};
+
+		if (!e.out)
+			CU_FAIL_FATAL("no memory");
+		exposition_seconds(&e, "", rows[i].us);
+		fclose(e.out);
+		IS_TEXT("microseconds", text, rows[i].text);
+	}
+}
+
+static void
 leaves_out_labels_that_do_not_fit(void)
 {
 	for (size_t size = 8; size < 32; size++) {
@@ -139,6 +168,7 @@ leaves_out_labels_that_do_not_fit(void)
 const struct unit_case unit_cases[] = {
     {"chooses what is wanted", chooses_what_is_wanted},
     {"writes both texts", writes_both_texts},
+    {"writes seconds of every sign", writes_seconds},
     {"leaves out labels that do not fit", leaves_out_labels_that_do_not_fit},
     {NULL, NULL},
 };

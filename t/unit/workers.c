@@ -164,12 +164,32 @@ keeps_many_in_order(void)
 	workers_free(workers);
 }
 
+/* The caller's clock was read before a heartbeat came. */
+static void
+is_never_silent_for_less_than_no_time(void)
+{
+	struct workers *workers = fresh();
+	struct worker_census census = {.list = NULL};
+
+	beat(workers, "web-01", NULL, 1, 5000);
+	IS_INT("counted", workers_census(workers, 4999, 10, &census), ERR_OK);
+	IS_INT("one", census.count, 1);
+	IS_INT("heard of just now", census.list[0].silent_ms, 0);
+	free(census.list);
+	IS_INT("counted", workers_census(workers, 5007, 10, &census), ERR_OK);
+	IS_INT("a little later", census.list[0].silent_ms, 7);
+	free(census.list);
+	workers_free(workers);
+}
+
 const struct unit_case unit_cases[] = {
     {"knows whom a target means", knows_whom_a_target_means},
     {"forgets silent workers", forgets_silent_workers},
     {"waits for nobody who does not listen",
      waits_for_nobody_who_does_not_listen},
     {"keeps many in order", keeps_many_in_order},
+    {"nobody is silent for less than no time",
+     is_never_silent_for_less_than_no_time},
     {NULL, NULL},
 };
 const char unit_name[] = "workers";
