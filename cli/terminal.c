@@ -8,35 +8,21 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* The code point at `text` and its octets; 0 octets: not UTF-8 (RFC 3629). */
-static size_t
-code_point(const unsigned char *text, unsigned long *point)
-{
-	static const struct {
-		unsigned char mask, mark;
-		unsigned long least;
-	} forms[] = {{0x80, 0x00, 0x0},
-		     {0xe0, 0xc0, 0x80},
-		     {0xf0, 0xe0, 0x800},
-		     {0xf8, 0xf0, 0x10000}};
-	size_t form;
-	size_t i;
+#include "lib/utf8.h"
 
-	for (form = 0; form < 4; form++)
-		if ((text[0] & forms[form].mask) == forms[form].mark)
-			break;
-	if (form == 4)
-		return 0;
-	*point = text[0] & (unsigned char)~forms[form].mask;
-	for (i = 1; i <= form; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		*point = *point << 6 | (text[i] & 0x3f);
-	}
-	if (*point < forms[form].least || *point > 0x10ffff ||
-	    (*point >= 0xd800 && *point <= 0xdfff))
-		return 0;
-	return form + 1;
+/* The code point at `text` and its octets; 0 octets: not UTF-8, the point is
+ * the one octet. */
+static size_t
+code_point(const char *text, unsigned long *point)
+{
+	size_t octets = utf8_length(text);
+
+	*point = (unsigned char)text[0];
+	if (octets > 1)
+		*point &= 0xffU >> (octets + 1);
+	for (size_t i = 1; i < octets; i++)
+		*point = *point << 6 | (text[i] & 0x3fU);
+	return octets;
 }
 
 static bool
@@ -64,19 +50,15 @@ write_escaped(FILE *out, unsigned long point)
 void
 terminal_print(FILE *out, const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	while (*text) {
+		unsigned long point;
+		size_t octets = code_point(text, &point);
 
-	while (*p) {
-		unsigned long point = *p;
-		size_t octets = code_point(p, &point);
-
-		if (octets == 0)
-			write_escaped(out, *p);
-		else if (is_obeyed(point))
+		if (octets == 0 || is_obeyed(point))
 			write_escaped(out, point);
 		else
-			fwrite(p, 1, octets, out);
-		p += octets ? octets : 1;
+			fwrite(text, 1, octets, out);
+		text += octets ? octets : 1;
 	}
 }
 
@@ -130,7 +112,7 @@ static size_t
 one(const char *text, size_t *columns)
 {
 	const char *p = text;
-	unsigned long point = 0;
+	unsigned long point;
 	size_t octets;
 	int width;
 
@@ -140,7 +122,7 @@ one(const char *text, size_t *columns)
 			continue;
 		return (size_t)(p - text) + (*p == 'm');
 	}
-	octets = code_point((const unsigned char *)p, &point);
+	octets = code_point(p, &point);
 	width = octets ? wcwidth((wchar_t)point) : 1;
 	/* without a locale wcwidth(3) knows ASCII only */
 	*columns = width < 0 ? 1 : (size_t)width;

@@ -3,8 +3,9 @@
  *
  * Keys: "jobs.{id}" and "status.{id}.{event}.{host}.{time}" in the job bucket,
  * "{host}.{id}" in the response bucket.  A host can write keys with its own
- * name only, so a document must say the same as its key.  A delete of an event or a response alone says nothing
- * (a job's delete comes first, as the delete of its own key).
+ * name only, so a document must say the same as its key.  A delete of an event
+ * or a response alone says nothing (a job's delete comes first, as the delete
+ * of its own key).
  */
 #include "fcgi/feed.h"
 

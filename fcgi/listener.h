@@ -14,9 +14,9 @@
  * The socket that systemd passed (LISTEN_FDS; a warning in the log where it is
  * not the one at `path`, which nginx is told of), else a new unix socket at
  * `path`: non-blocking, close-on-exec, mode 0660 where the umask denies others
- * to read, else 0666.  A file that
- * is left at `path` is removed only when it is a socket on which nobody
- * listens (ERR_EXISTS else).  *passed tells whether it came from systemd.
+ * to read, else 0666.  A file that is left at `path` is removed only when it is
+ * a socket on which nobody listens (ERR_EXISTS else).  *passed tells whether it
+ * came from systemd.
  */
 enum err listener_open(const char *path, int *fd, bool *passed,
 		       struct err_info *info);

@@ -1,11 +1,10 @@
 /*
  * fcgi/responder.h: one process of the pool, and what it owns.
  *
- * Made after fork(2), in the child.  Order of making: tracer, broker, store, index,
- * waiters, feed, workers, sweeper, intake, threads; of ending: intake_stop,
- * threads, sweeper, workers, feed, waiters, index, store, broker, tracer.  Lock order:
- * none, as no module calls another
- * under its lock.
+ * Made after fork(2), in the child.  Order of making: tracer, broker, store,
+ * index, waiters, feed, workers, sweeper, intake, threads; of ending:
+ * intake_stop, threads, sweeper, workers, feed, waiters, index, store, broker,
+ * tracer.  Lock order: none, as no module calls another under its lock.
  */
 #ifndef OSAPI_FCGI_RESPONDER_H
 #define OSAPI_FCGI_RESPONDER_H
