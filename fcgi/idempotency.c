@@ -32,18 +32,38 @@ hash(const char *first, const char *second, char out[static HASH_SIZE])
 	return ok;
 }
 
+/* What a request is called in the store, and the digest of its body. */
+static enum err
+describe(const char *subject, const char *key, const json_t *body,
+	 char name[static HASH_SIZE], char digest[static HASH_SIZE],
+	 struct err_info *info)
+{
+	char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+	bool ok = text && hash(text, NULL, digest) && hash(subject, key, name);
+
+	free(text);
+	return ok ? ERR_OK : err_set(info, ERR_NO_MEMORY, "out of memory");
+}
+
 enum err
 idempotency_claim(struct store *store, const char *subject, const char *key,
 		  const json_t *body, char id[static UUID_SIZE], bool *first,
 		  struct err_info *info)
 {
-	char name[HASH_SIZE];
-	char digest[HASH_SIZE];
-	char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
-	bool ok = text && hash(text, NULL, digest) && hash(subject, key, name);
+	char name[HASH_SIZE], digest[HASH_SIZE];
+	enum err err = describe(subject, key, body, name, digest, info);
 
-	free(text);
-	if (!ok)
-		return err_set(info, ERR_NO_MEMORY, "out of memory");
-	return store_request_claim(store, name, digest, id, first, info);
+	return err ? err
+		   : store_request_claim(store, name, digest, id, first, info);
+}
+
+enum err
+idempotency_find(struct store *store, const char *subject, const char *key,
+		 const json_t *body, char id[static UUID_SIZE],
+		 struct err_info *info)
+{
+	char name[HASH_SIZE], digest[HASH_SIZE];
+	enum err err = describe(subject, key, body, name, digest, info);
+
+	return err ? err : store_request_find(store, name, digest, id, info);
 }

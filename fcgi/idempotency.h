@@ -29,4 +29,10 @@ enum err idempotency_claim(struct store *store, const char *subject,
 			   char id[static UUID_SIZE], bool *first,
 			   struct err_info *info);
 
+/* The job of an earlier claim, for when no new one may be made.
+ * ERR_NOT_FOUND: there is none; ERR_CONFLICT as above. */
+enum err idempotency_find(struct store *store, const char *subject,
+			  const char *key, const json_t *body,
+			  char id[static UUID_SIZE], struct err_info *info);
+
 #endif

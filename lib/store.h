@@ -202,6 +202,12 @@ enum err store_request_claim(struct store *store, const char *name,
 			     const char *digest, char id[static UUID_SIZE],
 			     bool *first, struct err_info *info);
 
+/* The job that an earlier claim of the name is for; nothing is written.
+ * ERR_NOT_FOUND: there is none; ERR_CONFLICT as above. */
+enum err store_request_find(struct store *store, const char *name,
+			    const char *digest, char id[static UUID_SIZE],
+			    struct err_info *info);
+
 /*
  * Writes a host's result, then its completed or failed event, in this order
  * and both acknowledged.  The same call again is safe (ERR_OK).  ERR_EXISTS:

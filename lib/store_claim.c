@@ -165,3 +165,20 @@ store_request_claim(struct store *store, const char *name, const char *digest,
 		*first = strcmp(own, id) == 0;
 	return result;
 }
+
+enum err
+store_request_find(struct store *store, const char *name, const char *digest,
+		   char id[static UUID_SIZE], struct err_info *info)
+{
+	char key[STORE_KEY_SIZE];
+	natsMsg *found = NULL;
+	enum err result;
+
+	(void)store_key(store->queue, key, "idem.%s", name);
+	result = jetstream_last(store->broker, store->queue, key, store->read,
+				&found, NULL, info);
+	if (result == ERR_OK)
+		result = read_request(found, digest, id, info);
+	natsMsg_Destroy(found);
+	return result;
+}

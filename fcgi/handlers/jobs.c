@@ -150,6 +150,25 @@ create_and_reply(struct request *r, const struct create *create,
 	return ERR_OK;
 }
 
+/* A full store makes no new job: is there one of this key?  `full` says that
+ * it is, where there is none. */
+static enum err
+reply_earlier_of(struct request *r, const char *key, enum err full,
+		 struct err_info *info)
+{
+	struct err_info why = {""};
+	char id[UUID_SIZE];
+	enum err err = idempotency_find(r->responder->store, r->token.subject,
+					key, r->body, id, &why);
+
+	if (!err)
+		err = reply_earlier(r, id, &why);
+	if (err == ERR_NOT_FOUND)
+		return full;
+	*info = why;
+	return err;
+}
+
 static enum err
 create_once(struct request *r, struct create *create, const char *key,
 	    struct err_info *info)
@@ -164,6 +183,8 @@ create_once(struct request *r, struct create *create, const char *key,
 	if (!err)
 		err = reserve_check(responder->feed, responder->index,
 				    responder->config, 0, 1, info);
+	if (err == ERR_BUSY)
+		return reply_earlier_of(r, key, err, info);
 	if (err)
 		return err;
 	uuid_make(id);

@@ -3,7 +3,7 @@ all that is to be said of them."""
 
 import pytest
 
-from job_client import HOSTNAME, JOBS, everybody, finished
+from job_client import HOSTNAME, JOBS, everybody, finished, submit
 from stack import wait_until
 
 STACK = {"env": {"OSAPI_JOB_KV_MAX_BYTES": "1MiB",
@@ -18,7 +18,8 @@ def fixture_taken(stack, reader, writer):
     and the answer to the one too many."""
     everybody(stack, reader, 1)
     stack.workers[0].kill()
-    ids = []
+    ids = [submit(writer, "system.load.get", headers={
+        "Idempotency-Key": "early"})]
     while len(ids) < 5000:
         reply = writer.post(JOBS, {
             "operation": {"type": "system.status.get", "data": {}},
@@ -34,6 +35,18 @@ def test_the_one_too_many_is_refused(taken, problem):
     assert len(ids) > 100
     problem(reply, 503, "full", "job.kv.max_bytes", "job-queue")
     assert int(reply.headers["Retry-After"]) > 0
+
+
+def test_a_key_still_answers_its_job(taken, writer, problem):
+    """The client that missed the answer asks once more."""
+    body = {"operation": {"type": "system.load.get", "data": {}},
+            "target_hostname": "_any"}
+    key = {"Idempotency-Key": "early"}
+    reply = writer.post(JOBS, body, headers=key)
+    assert reply.status == 200, reply
+    assert reply.json()["job_id"] == taken[0][0]
+    problem(writer.post(JOBS, {**body, "target_hostname": "w-0"}, headers=key),
+            409)
 
 
 def test_other_ways_to_make_one_are_refused_too(taken, reader, writer,
