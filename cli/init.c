@@ -177,7 +177,7 @@ find_paths(const struct init_plan *plan, struct paths *paths,
 }
 
 /* Without such a user or group the file stays the caller's: the packages make
- * them, a first look at a machine does without. */
+ * them, a first look at a machine does without.  Only root can give it away. */
 static enum err
 give(const char *path, const char *owner, const char *group,
      struct err_info *info)
@@ -185,7 +185,7 @@ give(const char *path, const char *owner, const char *group,
 	const struct passwd *user = *owner ? getpwnam(owner) : NULL;
 	const struct group *members = *group ? getgrnam(group) : NULL;
 
-	if (!user && !members)
+	if ((!user && !members) || geteuid() != 0)
 		return ERR_OK;
 	if (chown(path, user ? user->pw_uid : (uid_t)-1,
 		  members ? members->gr_gid : (gid_t)-1) < 0)
@@ -270,6 +270,7 @@ init_write(const struct init_plan *plan, struct err_info *info)
 		code = give(paths.config, "", plan->group, info);
 	explicit_bzero(&secrets, sizeof(secrets));
 	if (code != ERR_OK) { /* what this call made, so that the next can */
+		unlink(paths.config);
 		unlink(paths.private_key);
 		unlink(paths.public_key);
 		unlink(paths.token_key);

@@ -9,7 +9,8 @@
 
 #include "lib/error.h"
 
-/* Where things go; the secrets are made by init_write.  Absolute paths. */
+/* Where things go; the secrets are made by init_write.  Absolute paths.  Only
+ * root can give files to `owner` and `group`: who else calls keeps them. */
 struct init_plan {
 	const char *dir; /* of osapi.yaml and keys/; exists */
 	mode_t mode;     /* of osapi.yaml */

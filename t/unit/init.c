@@ -356,6 +356,43 @@ refuses_a_list_of_workers_that_is_none(void)
 	}
 }
 
+/* The users of the packages are there, and somebody else looks at it first. */
+static void
+keeps_what_it_cannot_give_away(void)
+{
+	char path[600];
+	struct init_plan plan = {.dir = path,
+				 .mode = 0600,
+				 .owner = "daemon",
+				 .group = "daemon",
+				 .host = "web-1.example",
+				 .port = 18080,
+				 .store_dir = "/nonexistent/store",
+				 .journal_dir = "/nonexistent/worker"};
+	struct err_info info = {""};
+	char key[700];
+	struct stat st = {.st_uid = 0};
+	int status = -1;
+	uid_t uid = geteuid() == 0 ? 65534 : geteuid();
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/given", unit_directory());
+	snprintf(key, sizeof(key), "%s/keys/job-signing.pem", path);
+	mkdir(path, 0755);
+	OK("the directory is theirs",
+	   chmod(unit_directory(), 0755) == 0 && chown(path, uid, -1) == 0);
+	pid = fork();
+	if (pid == 0) {
+		if (geteuid() == 0 && (setgid(uid) < 0 || setuid(uid) < 0))
+			_exit(2);
+		_exit(init_write(&plan, &info) == ERR_OK ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	IS_INT("made", WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
+	OK("the key is there", stat(key, &st) == 0);
+	IS_INT("and its maker's", st.st_uid, uid);
+}
+
 const char unit_name[] = "init";
 const struct unit_case unit_cases[] = {
     {"writes what all parts take", writes_what_all_parts_take},
@@ -366,6 +403,7 @@ const struct unit_case unit_cases[] = {
      refuses_paths_that_nginx_cannot_take},
     {"renders for nats-server", renders_for_nats_server},
     {"refuses a nats-server without users", refuses_an_open_nats_server},
+    {"keeps what it cannot give away", keeps_what_it_cannot_give_away},
     {"refuses a list of workers that is none",
      refuses_a_list_of_workers_that_is_none},
     {NULL, NULL},
