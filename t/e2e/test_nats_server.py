@@ -1,5 +1,6 @@
 """nats-server under the eyes of `osapi nats server start`."""
 
+import fcntl
 import os
 import signal
 
@@ -13,6 +14,8 @@ from stack import Stack, alive, listens, wait_until
 
 GOOD = {"operation": {"type": "system.hostname.get", "data": {}}}
 JOBS = "/api/v1/jobs"
+FS_IOC_GETFLAGS = 0x80086601  # <linux/fs.h>, of a machine with 64 bits
+FS_SYNC_FL = 0x8
 
 
 @pytest.fixture(name="server")
@@ -130,6 +133,37 @@ def test_power_is_not_promised_on_a_tmpfs():
         said = server.nats.log.read_text()
         assert "not the loss of power" in said
         assert "tmpfs" in said
+
+
+def is_synchronous(path):
+    """Whether chattr's S is set; None where the file system has no such."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        flags = fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(8))
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return bool(int.from_bytes(flags[:4], "little") & FS_SYNC_FL)
+
+
+def test_power_makes_a_store_on_a_disk_synchronous():
+    with NatsServer(OSAPI_NATS_SERVER_DURABILITY="power") as server:
+        if is_synchronous(server.store) is None:
+            pytest.skip("the file system of temporary files has no chattr +S")
+        server.start()
+        with Nats(server) as nats:
+            nats.api("STREAM.CREATE.KV_job-queue", name="KV_job-queue",
+                     subjects=["$KV.job-queue.>"], storage="file")
+            nats.store("$KV.job-queue.kept", b"x")
+        conf = (server.store / "nats-server.conf").read_text()
+        if "sync_interval: always" not in conf:  # before 2.10
+            blocks = list(server.store.rglob("*.blk"))
+            assert blocks and all(map(is_synchronous, blocks)), blocks
+        assert "loss of power" not in server.nats.log.read_text()
+        server.nats.stop()
+        server.start()  # what is there is known to be synchronous
+        assert "loss of power" not in server.nats.log.read_text()
 
 
 def login(server, user, password):
