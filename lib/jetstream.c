@@ -18,7 +18,12 @@
 
 #define ENSURE_TRIES 3
 
-enum { STREAM_NAME_IN_USE = 10058, NO_CONSUMER = 10014, NO_STREAM = 10059 };
+enum {
+	NO_CONSUMER = 10014,
+	STREAM_NAME_IN_USE = 10058,
+	NO_STREAM = 10059,
+	SUBJECTS_OVERLAP = 10065,
+};
 
 static const struct {
 	int server;
@@ -340,10 +345,12 @@ jetstream_stream_ensure(struct broker *broker, const json_t *config,
 
 	if (json_member_string(config, "name") == NULL)
 		return err_set(info, ERR_INVALID, "a stream has no name");
-	/* Somebody else may create it between question and creation. */
+	/* Somebody else may create it between question and creation: the server
+	 * then says that of its name, or of its subjects. */
 	for (int i = 0; i < ENSURE_TRIES; i++) {
 		result = stream_once(broker, config, &server, info);
-		if (result == ERR_OK || server != STREAM_NAME_IN_USE)
+		if (result == ERR_OK || (server != STREAM_NAME_IN_USE &&
+					 server != SUBJECTS_OVERLAP))
 			break;
 	}
 	return result;
