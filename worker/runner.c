@@ -230,8 +230,7 @@ run(struct runner *runner, struct work *work)
 	return true;
 }
 
-/* Wakes a thread of each lane that has work, with the lock: a slot is free, or
- * the thread that was woken for one work has taken another. */
+/* Wakes a thread of each lane that has work, with the lock: a slot is free. */
 static void
 pass_on(struct runner *runner)
 {
@@ -258,8 +257,9 @@ next_work(struct runner *runner, enum job_lane lane)
 			pthread_cond_timedwait(&runner->wake[lane],
 					       &runner->lock, &due);
 	}
-	if (work)
-		pass_on(runner);
+	/* Who was woken for one work may have waited for another. */
+	if (work && runner->lanes.lane[lane].waiting)
+		pthread_cond_signal(&runner->wake[lane]);
 	return work;
 }
 
