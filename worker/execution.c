@@ -10,6 +10,7 @@
 #include "lib/schema.h"
 
 #define MISSING_TRIES 3    /* a notification may outrun its job */
+#define LAGGING_TRIES 5    /* and a replica be behind: 10 s in all */
 #define AGAIN_MS      1000 /* times the number of deliveries */
 #define SLOW_MS       100  /* a query that took longer may be deleted now */
 
@@ -137,6 +138,16 @@ parse(struct execution *e)
 	return settle(e, WORK_TERMINATE, 0);
 }
 
+/* Whether one more reading may find the job. */
+static bool
+may_come(const struct execution *e)
+{
+	uint64_t tries = e->worker->config->job.kv.replicas > 1 ? LAGGING_TRIES
+								: MISSING_TRIES;
+
+	return e->work->deliveries < tries && !last_delivery(e);
+}
+
 static enum step
 fetch(struct execution *e)
 {
@@ -151,8 +162,7 @@ fetch(struct execution *e)
 		log_info("job dropped, it was deleted");
 		return settle(e, WORK_ACK, 0);
 	}
-	if (err != ERR_NOT_FOUND ||
-	    (e->work->deliveries < MISSING_TRIES && !last_delivery(e)))
+	if (err != ERR_NOT_FOUND || may_come(e))
 		return again(e, "job not read", err, &info);
 	log_warning("notification refused: no such job",
 		    LOG_S("nats_subject", e->work->subject));
