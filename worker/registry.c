@@ -104,39 +104,46 @@ name_taken(const struct worker *w, const struct heartbeat *other,
 		       clock_rfc3339(other->seen_ns, seen), ttl_ms(w) / 1000);
 }
 
+static enum err
+watched(const struct worker *w, const struct heartbeat *other,
+	struct err_info *info)
+{
+	char seen[CLOCK_RFC3339_SIZE];
+
+	return err_set(info, ERR_BUSY,
+		       "whether the worker that was %s (instance %s, last seen "
+		       "%s) is gone: it is, if it stays silent for %" PRId64
+		       " s",
+		       w->hostname, other->instance,
+		       clock_rfc3339(other->seen_ns, seen), ttl_ms(w) / 1000);
+}
+
 /*
  * The entry is another instance's.  Old by our clock may only mean that the
- * clocks differ: watched for a TTL, one that is not written again is dead.
- * *sequence is what the entry has when it may be taken over.
+ * clocks differ: watched for a TTL, over several calls, one that is not written
+ * again is dead.  ERR_OK: it may be taken over; ERR_BUSY: it is watched.
  */
 static enum err
-judge(struct registry *registry, const struct heartbeat *other,
-      uint64_t *sequence, struct err_info *info)
+judge(struct worker *w, const struct heartbeat *other, uint64_t sequence,
+      struct err_info *info)
 {
-	struct worker *w = registry->worker;
-	struct heartbeat again = {.labels = NULL};
+	bool old =
+	    clock_wall_ns() - other->seen_ns > ttl_ms(w) * CLOCK_NS_PER_MS;
 	char before[UUID_SIZE];
-	uint64_t later = 0;
-	enum err err;
 
 	journal_instance(w->journal, before);
 	if (strcmp(other->instance, before) == 0 ||
 	    strcmp(other->instance, w->instance) == 0)
 		return ERR_OK;
-	if (clock_wall_ns() - other->seen_ns <= ttl_ms(w) * CLOCK_NS_PER_MS)
+	if (!old || (w->watched.sequence && w->watched.sequence != sequence))
 		return name_taken(w, other, info);
-	pause_ms(registry, ttl_ms(w));
-	err = store_heartbeat_read(w->store, w->hostname, &again, &later, info);
-	if (err == ERR_NOT_FOUND) {
-		*sequence = 0;
-		return ERR_OK;
+	if (!w->watched.sequence) {
+		w->watched.sequence = sequence;
+		w->watched.since_ms = clock_mono_ms();
 	}
-	if (err != ERR_OK)
-		return err;
-	if (later != *sequence)
-		err = name_taken(w, &again, info);
-	heartbeat_release(&again);
-	return err;
+	if (clock_mono_ms() - w->watched.since_ms < ttl_ms(w))
+		return watched(w, other, info);
+	return ERR_OK;
 }
 
 static enum err
@@ -149,7 +156,7 @@ claim(struct registry *registry, struct err_info *info)
 					    &sequence, info);
 
 	if (err == ERR_OK) {
-		err = judge(registry, &other, &sequence, info);
+		err = judge(w, &other, sequence, info);
 		heartbeat_release(&other);
 	} else if (err == ERR_NOT_FOUND) {
 		err = ERR_OK;

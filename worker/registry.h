@@ -18,8 +18,8 @@ struct registry;
 
 /*
  * Claims the name and starts the heartbeat.  ERR_CONFLICT: a worker with this
- * host name lives; a retryable code: the store does not answer.  May wait for
- * one TTL to see whether an old entry is still written.
+ * host name lives; a retryable code: the store does not answer, or an old entry
+ * is watched for one TTL, whether it is written again.  Call it again later.
  * When the name is lost later, worker->lost is set and worker_wake called.
  */
 enum err registry_new(struct worker *worker, struct registry **registry,

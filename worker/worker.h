@@ -50,6 +50,10 @@ struct worker {
 	struct journal *journal;
 	struct handover *handover;
 	struct registry *registry;
+	struct { /* another's old entry of our name, before we have one */
+		uint64_t sequence; /* 0: none was seen */
+		int64_t since_ms;  /* monotonic */
+	} watched;
 	struct outbox *outbox;
 	struct runner *runner;
 	struct consumers *consumers;
