@@ -99,8 +99,9 @@ class Host:
         self.resolved = None
 
     def inside(self, argv):
+        # the root too, as the tests may run in a chroot
         return ["nsenter", f"--target={self.holder.pid}", "--mount", "--net",
-                "--", *argv]
+                "--root", "--", *argv]
 
     def spawn_plain(self, argv, **options):
         child = subprocess.Popen(argv, **options)
