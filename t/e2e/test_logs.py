@@ -62,9 +62,8 @@ def test_one_line_tells_of_a_request(stack, reader):
     assert line["trace_id"] == TRACE
     assert isinstance(line["duration_ms"], float) and \
         math.isfinite(line["duration_ms"]) and line["duration_ms"] > 0
-    access = [event for event in lines(stack, "osapi.access")
-              if event["request_id"] == "one-line"]
-    assert len(access) == 1 and access[0]["status"] == 200, access
+    [access] = told(stack, "osapi.access", request_id="one-line")
+    assert access["status"] == 200, access
 
 
 def test_a_refused_request_has_its_line_too(stack):
