@@ -65,13 +65,15 @@ struct returned {
 
 struct consumers {
 	struct worker *worker;
-	char inbox[128];
-	struct broker_subscription *subscription;
 	pthread_t thread;
 	bool thread_runs;
-	uint64_t reconnects; /* of the thread */
-	bool told; /* of the thread: the registry knows that we listen */
+	/* Of the thread, while it runs: */
+	struct broker_subscription *subscription;
+	uint64_t reconnects;
+	bool told;            /* the registry knows that we listen */
 	pthread_mutex_t lock; /* all below */
+	char inbox[128];      /* one is as long as the other */
+	bool cut_off;         /* the server drops what should come there */
 	size_t count;
 	struct consumer *items; /* fixed: name, filter, lane, shared, pace */
 	struct returned returned[RETURNED_MAX];
@@ -272,6 +274,63 @@ start_over(struct consumers *consumers)
 	pthread_mutex_unlock(&consumers->lock);
 }
 
+/* ---- the inbox ---- */
+
+static void receive(natsMsg *message, void *arg);
+
+/* Subscribes an inbox for all requests from now on. */
+static enum err
+open_inbox(struct consumers *consumers, struct err_info *info)
+{
+	struct broker *broker = consumers->worker->broker;
+	struct broker_subscription *subscription;
+	char inbox[sizeof(consumers->inbox)];
+	char wildcard[sizeof(inbox) + 2];
+	enum err err;
+	size_t i;
+
+	broker_inbox(broker, inbox);
+	snprintf(wildcard, sizeof(wildcard), "%s.>", inbox);
+	err = broker_subscribe(broker, wildcard, receive, consumers,
+			       &subscription, info);
+	if (err != ERR_OK)
+		return err;
+	pthread_mutex_lock(&consumers->lock);
+	memcpy(consumers->inbox, inbox, sizeof(inbox));
+	consumers->cut_off = false;
+	for (i = 0; i < consumers->count; i++)
+		if (consumers->items[i].state == STATE_ASKED)
+			consumers->items[i].state = STATE_READY;
+	pthread_mutex_unlock(&consumers->lock);
+	broker_unsubscribe(consumers->subscription);
+	consumers->subscription = subscription;
+	return ERR_OK;
+}
+
+/*
+ * What a worker is sent comes from another account as the responses to its
+ * request, and an empty message without headers is to nats-server the last of
+ * them: whatever the request should still bring is lost until ack_wait.  A
+ * request to whose inbox nobody listens is dropped before that.
+ */
+static void
+renew_inbox(struct consumers *consumers)
+{
+	struct err_info info = {""};
+	bool cut_off;
+
+	pthread_mutex_lock(&consumers->lock);
+	cut_off = consumers->cut_off;
+	pthread_mutex_unlock(&consumers->lock);
+	if (!cut_off)
+		return;
+	if (open_inbox(consumers, &info) == ERR_OK)
+		log_info("asking anew: an empty message ended the requests");
+	else
+		log_warning("no new inbox, trying on",
+			    LOG_S("error", info.text));
+}
+
 static void
 hand_back(struct consumers *consumers)
 {
@@ -354,6 +413,8 @@ consumers_main(void *arg)
 		bool up = broker_connected(w->broker);
 
 		start_over(consumers);
+		if (up)
+			renew_inbox(consumers);
 		hand_back(consumers);
 		for (i = 0; up && i < consumers->count; i++) {
 			pulse_beat(&w->pulse, PULSE_FETCH, PULSE_IDLE_MS);
@@ -366,7 +427,6 @@ consumers_main(void *arg)
 		poll(&wait, 1, due_ms < PULSE_IDLE_MS ? due_ms : PULSE_IDLE_MS);
 		eventfd_read(w->pull_fd, &count);
 	}
-	hand_back(consumers);
 	pulse_end(&w->pulse, PULSE_FETCH);
 	return NULL;
 }
@@ -449,6 +509,21 @@ give_back(struct consumers *consumers, natsMsg *message, bool shared)
 	natsMsg_Destroy(message);
 }
 
+/* Whether nats-server takes it for the last response to a request. */
+static bool
+is_last_response(natsMsg *message)
+{
+	const char **keys = NULL;
+	int count = 0;
+
+	if (natsMsg_GetDataLength(message) ||
+	    natsMsgHeader_Keys(message, &keys, &count) == NATS_OK) {
+		free((void *)keys);
+		return false;
+	}
+	return true;
+}
+
 static void
 receive(natsMsg *message, void *arg)
 {
@@ -472,6 +547,8 @@ receive(natsMsg *message, void *arg)
 		c->open--;
 		c->behind = meta.pending;
 		c->heard_ms = clock_mono_ms();
+		consumers->cut_off =
+		    consumers->cut_off || is_last_response(message);
 	}
 	pthread_mutex_unlock(&consumers->lock);
 	if (!c) {
@@ -494,7 +571,6 @@ consumers_new(struct worker *worker, struct consumers **consumers,
 	      struct err_info *info)
 {
 	struct consumers *c = calloc(1, sizeof(*c));
-	char wildcard[sizeof(c->inbox) + 2];
 	enum err err;
 
 	if (!c)
@@ -502,14 +578,11 @@ consumers_new(struct worker *worker, struct consumers **consumers,
 	c->worker = worker;
 	pthread_mutex_init(&c->lock, NULL);
 	c->reconnects = broker_reconnects(worker->broker);
-	broker_inbox(worker->broker, c->inbox);
-	snprintf(wildcard, sizeof(wildcard), "%s.>", c->inbox);
 	c->items = calloc(CONSUMERS_MAX + 1, sizeof(*c->items));
 	err = c->items ? add_all(c, info)
 		       : err_set(info, ERR_NO_MEMORY, "out of memory");
 	if (err == ERR_OK)
-		err = broker_subscribe(worker->broker, wildcard, receive, c,
-				       &c->subscription, info);
+		err = open_inbox(c, info);
 	if (err == ERR_OK) {
 		c->thread_runs =
 		    pthread_create(&c->thread, NULL, consumers_main, c) == 0;
@@ -545,12 +618,13 @@ consumers_stop(struct consumers *consumers)
 	pthread_mutex_lock(&consumers->lock);
 	consumers->stopping = true;
 	pthread_mutex_unlock(&consumers->lock);
-	broker_unsubscribe(consumers->subscription);
-	consumers->subscription = NULL;
 	eventfd_write(consumers->worker->pull_fd, 1);
 	if (consumers->thread_runs)
 		pthread_join(consumers->thread, NULL);
 	consumers->thread_runs = false;
+	broker_unsubscribe(consumers->subscription);
+	consumers->subscription = NULL;
+	hand_back(consumers);
 	if (consumers->told)
 		registry_listening(consumers->worker->registry, false);
 	consumers->told = false;
@@ -561,7 +635,6 @@ consumers_free(struct consumers *consumers)
 {
 	if (!consumers)
 		return;
-	hand_back(consumers);
 	pthread_mutex_destroy(&consumers->lock);
 	free(consumers->items);
 	free(consumers);

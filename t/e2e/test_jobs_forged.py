@@ -16,6 +16,7 @@ STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s"},
          "workers": [{"hostname": "w-0"}, {"hostname": "w-1"},
                      {"hostname": "w-2"}]}
 OWN = "jobs.query.host.w-0"
+REFUSED = "notification refused: not a job id"
 
 
 @pytest.fixture(name="nats", scope="module")
@@ -183,14 +184,28 @@ def test_a_genuine_job_is_replayed_in_vain(stack, reader, writer, nats, host,
 
 def test_what_is_no_job_id_is_dropped_with_a_word(stack, reader, nats):
     """And a genuine notification behind them is heard."""
-    for text in ("", "jobs.>", "x" * 100_000, "\0" * 36, uuid7().upper()):
+    for text in ("jobs.>", "x" * 100_000, "\0" * 36, uuid7().upper()):
         nats.store(OWN, text)
     consumer = own_consumer("w-0", "host.w-0")
     wait_until("all is settled", lambda: not nats.unsettled(consumer))
     words = stack.workers[0].log.read_text()
-    assert words.count("notification refused: not a job id") == 5
+    assert words.count(REFUSED) == 4
     reply = reader.get("/api/v1/system/hostname?target_hostname=w-0")
     assert reply.status == 200, reply
+
+
+def test_an_empty_notification_does_not_cut_the_worker_off(
+        stack, writer, reader, nats):
+    """To nats-server it is the last response to the worker's request, and it
+    would drop what it delivers for that until it delivers it again (2 min)."""
+    log = stack.workers[0].log
+    refused = log.read_text().count(REFUSED)
+    nats.store(OWN, "")
+    wait_until("the worker asks anew",
+               lambda: "asking anew" in log.read_text())
+    wait_until("it is refused",
+               lambda: log.read_text().count(REFUSED) == refused + 1)
+    finished(reader, submit(writer, target="w-0"))
 
 
 def test_a_result_of_a_host_that_was_not_asked_changes_nothing(
