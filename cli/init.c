@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/init_text.h"
 #include "cli/init_worker.h"
 #include "cli/local.h"
 #include "cli/nats_workers.h"
@@ -24,7 +25,6 @@
 #include "lib/file.h"
 #include "lib/signature.h"
 #include "lib/subject.h"
-#include "lib/yaml.h"
 
 #define DIR_DEFAULT  "/etc/osapi"
 #define SERVICE_USER "osapi"
@@ -60,17 +60,6 @@ make_secrets(struct secrets *secrets, struct err_info *info)
 	return code;
 }
 
-/* "    name: "value"", left out where there is no value. */
-static void
-line(FILE *out, int depth, const char *name, const char *value)
-{
-	if (!value)
-		return;
-	fprintf(out, "%*s%s: ", 2 * depth, "", name);
-	yaml_print_string(value, out);
-	putc('\n', out);
-}
-
 static void
 render_api(FILE *out, const struct init_plan *plan,
 	   const struct secrets *secrets, const struct paths *paths)
@@ -86,16 +75,16 @@ render_api(FILE *out, const struct init_plan *plan,
 		plan->port);
 	if (plan->token_file)
 		fputs("    security:\n", out);
-	line(out, 3, "bearer_token_file", plan->token_file);
+	init_text_member(3, "bearer_token_file", plan->token_file, out);
 	fprintf(out, "  server:\n    port: %d\n", plan->port);
 	if (plan->socket)
 		fputs("    fcgi:\n", out);
-	line(out, 3, "socket", plan->socket);
+	init_text_member(3, "socket", plan->socket, out);
 	fputs("    nats:\n      user: api\n", out);
-	line(out, 3, "password", secrets->api_password);
+	init_text_member(3, "password", secrets->api_password, out);
 	fputs("    security:\n", out);
-	line(out, 3, "signing_key_file", paths->token_key);
-	line(out, 3, "job_signing_key_file", paths->private_key);
+	init_text_member(3, "signing_key_file", paths->token_key, out);
+	init_text_member(3, "job_signing_key_file", paths->private_key, out);
 }
 
 static void
@@ -113,10 +102,10 @@ render_rest(FILE *out, const struct init_plan *plan,
 	      "    # 0.0.0.0 lets workers of other hosts in; use tls then\n"
 	      "    host: 127.0.0.1\n",
 	      out);
-	line(out, 2, "store_dir", plan->store_dir);
-	line(out, 2, "workers", paths->workers);
+	init_text_member(2, "store_dir", plan->store_dir, out);
+	init_text_member(2, "workers", paths->workers, out);
 	fputs("    monitor:\n", out);
-	line(out, 3, "password", secrets->monitor_password);
+	init_text_member(3, "password", secrets->monitor_password, out);
 	init_render_worker(&worker, out);
 }
 

@@ -4,19 +4,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli/init_text.h"
 #include "cli/nats_account.h"
 #include "cli/nats_workers.h"
-#include "lib/yaml.h"
-
-static void
-line(int depth, const char *name, const char *value, FILE *out)
-{
-	if (!value)
-		return;
-	fprintf(out, "%*s%s: ", 2 * depth, "", name);
-	yaml_print_string(value, out);
-	putc('\n', out);
-}
+#include "lib/quoted.h"
 
 static void
 render_keys(const char *paths, FILE *out)
@@ -29,7 +20,7 @@ render_keys(const char *paths, FILE *out)
 		length = strcspn(paths, "\n");
 		snprintf(path, sizeof(path), "%.*s", (int)length, paths);
 		fputs("    - ", out);
-		yaml_print_string(path, out);
+		quoted_print(path, out);
 		putc('\n', out);
 	}
 }
@@ -46,7 +37,7 @@ render_labels(const struct config_map *labels, FILE *out)
 	      "    labels:\n",
 	      out);
 	for (i = 0; i < labels->count; i++)
-		line(3, labels->keys[i], labels->values[i], out);
+		init_text_member(3, labels->keys[i], labels->values[i], out);
 }
 
 void
@@ -57,18 +48,18 @@ init_render_worker(const struct init_worker *worker, FILE *out)
 	fputs("job:\n  worker:\n", out);
 	render_keys(worker->public_keys, out);
 	if (worker->named)
-		line(2, "hostname", worker->host, out);
-	line(2, "journal_dir", worker->journal_dir, out);
+		init_text_member(2, "hostname", worker->host, out);
+	init_text_member(2, "journal_dir", worker->journal_dir, out);
 	render_labels(worker->labels, out);
 	fputs("    nats:\n", out);
-	line(3, "host", worker->nats_host, out);
+	init_text_member(3, "host", worker->nats_host, out);
 	if (worker->nats_host)
 		fprintf(out, "      port: %" PRId64 "\n", worker->nats_port);
-	line(3, "user", nats_worker_user(worker->host, user), out);
-	line(3, "password", worker->password, out);
-	line(3, "js_prefix", NATS_JS_PREFIX, out);
+	init_text_member(3, "user", nats_worker_user(worker->host, user), out);
+	init_text_member(3, "password", worker->password, out);
+	init_text_member(3, "js_prefix", NATS_JS_PREFIX, out);
 	if (!worker->ca)
 		return;
 	fputs("      tls:\n", out);
-	line(4, "ca", worker->ca, out);
+	init_text_member(4, "ca", worker->ca, out);
 }

@@ -15,6 +15,7 @@
 
 #include "cli/nats_text.h"
 #include "lib/hearing.h"
+#include "lib/quoted.h"
 
 #define API_PREFIX   "$JS.API."
 #define SUBJECT_MAX  1024
@@ -185,7 +186,7 @@ write_import(const char *subject, FILE *out)
 
 	fputs("      { service: { account: " NATS_ACCOUNT_API ", subject: ",
 	      out);
-	nats_text_quote(subject, out);
+	quoted_print(subject, out);
 	fputs(" }", out);
 	if (is_api(subject)) {
 		fputs(", to: \"", out);
@@ -205,7 +206,7 @@ write_account(const struct nats_worker *worker, const struct grants *grants,
 
 	nats_worker_user(worker->host, user);
 	fputs("  ", out);
-	nats_text_quote(user, out);
+	quoted_print(user, out);
 	fputs(" {\n    users: [ {\n        ", out);
 	nats_text_login(user, worker->password, out);
 	fputs("\n        permissions {\n        publish: [\n", out);
@@ -249,7 +250,7 @@ write_export(const char *prefix, const char *name, const char *suffix,
 
 	snprintf(text, sizeof(text), "%s%.128s%s", prefix, name, suffix);
 	fputs("      { service: ", out);
-	nats_text_quote(text, out);
+	quoted_print(text, out);
 	fprintf(out, "%s }\n", more);
 }
 

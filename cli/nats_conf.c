@@ -15,6 +15,7 @@
 #include "cli/nats_account.h"
 #include "cli/nats_text.h"
 #include "cli/secret.h"
+#include "lib/quoted.h"
 #include "lib/store.h"
 
 #define MEMORY_STORE (256 << 20)
@@ -155,12 +156,12 @@ write_tls(const struct config *c, const char *indent, FILE *out)
 	if (!*c->nats.server.tls.certificate)
 		return;
 	fprintf(out, "%stls {\n%s  cert_file: ", indent, indent);
-	nats_text_quote(c->nats.server.tls.certificate, out);
+	quoted_print(c->nats.server.tls.certificate, out);
 	fprintf(out, "\n%s  key_file: ", indent);
-	nats_text_quote(c->nats.server.tls.key, out);
+	quoted_print(c->nats.server.tls.key, out);
 	if (*c->nats.server.tls.ca) {
 		fprintf(out, "\n%s  ca_file: ", indent);
-		nats_text_quote(c->nats.server.tls.ca, out);
+		quoted_print(c->nats.server.tls.ca, out);
 		fprintf(out, "\n%s  verify: true", indent);
 	}
 	fprintf(out, "\n%s}\n", indent);
@@ -200,9 +201,9 @@ write_cluster(const struct config *c, FILE *out)
 	if (!*c->nats.server.cluster.name)
 		return;
 	fputs("cluster {\n  name: ", out);
-	nats_text_quote(c->nats.server.cluster.name, out);
+	quoted_print(c->nats.server.cluster.name, out);
 	fputs("\n  listen: ", out);
-	nats_text_quote(c->nats.server.cluster.listen, out);
+	quoted_print(c->nats.server.cluster.listen, out);
 	fputs("\n  routes: [\n", out);
 	for (i = 0; i < routes->count; i++) {
 		write_route(c, routes->items[i], out);
@@ -230,9 +231,9 @@ write_head(const struct config *c, bool sync, FILE *out)
 	fputs("# Rendered by osapi from osapi.yaml: change it there.\n"
 	      "server_name: ",
 	      out);
-	nats_text_quote(host, out);
+	quoted_print(host, out);
 	fputs("\nhost: ", out);
-	nats_text_quote(c->nats.server.host, out);
+	quoted_print(c->nats.server.host, out);
 	fprintf(out,
 		"\nport: %" PRId64 "\n"
 		"max_payload: 2MB\n"
@@ -241,7 +242,7 @@ write_head(const struct config *c, bool sync, FILE *out)
 		"write_deadline: \"5s\"\n"
 		"jetstream {\n  store_dir: ",
 		c->nats.server.port);
-	nats_text_quote(c->nats.server.store_dir, out);
+	quoted_print(c->nats.server.store_dir, out);
 	fprintf(out, "\n  max_mem: %d\n  max_file: %" PRId64 "\n", MEMORY_STORE,
 		c->nats.server.max_file_store);
 	if (sync && c->nats.server.durability == CONFIG_DURABILITY_POWER)

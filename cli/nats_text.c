@@ -4,24 +4,13 @@
 #include <string.h>
 
 #include "lib/inbox.h"
-
-void
-nats_text_quote(const char *text, FILE *out)
-{
-	putc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putc('\\', out);
-		putc(*text, out);
-	}
-	putc('"', out);
-}
+#include "lib/quoted.h"
 
 void
 nats_text_item(const char *subject, FILE *out)
 {
 	fputs("          ", out);
-	nats_text_quote(subject, out);
+	quoted_print(subject, out);
 	putc('\n', out);
 }
 
@@ -39,7 +28,7 @@ void
 nats_text_login(const char *user, const char *password, FILE *out)
 {
 	fputs("user: ", out);
-	nats_text_quote(user, out);
+	quoted_print(user, out);
 	fputs("\n        password: ", out);
-	nats_text_quote(password, out);
+	quoted_print(password, out);
 }

@@ -6,9 +6,6 @@
 
 #include <stdio.h>
 
-/* A quoted string. */
-void nats_text_quote(const char *text, FILE *out);
-
 /* A subject on a line of its own in a list of permissions. */
 void nats_text_item(const char *subject, FILE *out);
 

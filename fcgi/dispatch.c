@@ -240,12 +240,7 @@ validate(struct request *r, size_t size)
 	}
 	if (r->handler->check)
 		r->handler->check(r, list);
-	if (json_array_size(list)) {
-		reply_invalid(r, list);
-		return false;
-	}
-	json_decref(list);
-	return true;
+	return reply_collected(r, list);
 }
 
 static void

@@ -8,24 +8,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/percent.h"
+
 bool
 query_utf8(const char *text, size_t size)
 {
 	json_auto_t *value = json_stringn(text, size);
 
 	return value && !memchr(text, '\0', size);
-}
-
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* Decodes in place: the result is never longer. */
@@ -35,7 +25,7 @@ decode(char *text, struct err_info *info)
 	char *out = text;
 
 	for (const char *p = text; *p; p++) {
-		int high, low;
+		int octet;
 
 		if (*p == '+') {
 			*out++ = ' ';
@@ -45,14 +35,13 @@ decode(char *text, struct err_info *info)
 			*out++ = *p;
 			continue;
 		}
-		high = hex(p[1]);
-		low = high < 0 ? -1 : hex(p[2]);
-		if (low < 0)
+		octet = percent_octet(p);
+		if (octet < 0)
 			return err_set(info, ERR_INVALID,
 				       "bad percent escape in the query");
-		if (!high && !low)
+		if (!octet)
 			return err_set(info, ERR_INVALID, "NUL in the query");
-		*out++ = (char)(high << 4 | low);
+		*out++ = (char)octet;
 		p += 2;
 	}
 	*out = '\0';

@@ -135,29 +135,23 @@ publish(struct renotify *r, const struct candidate *c, uint64_t *published,
 	struct err_info *info)
 {
 	struct job job = {.id = ""};
-	char *text = NULL;
-	char *signature = NULL;
 	bool duplicate = true;
 	uint64_t revision;
 	size_t size;
 	enum err err;
 
-	err = store_job_read(r->store, c->id, &text, &size, &signature,
-			     &revision, info);
+	err = store_job_load(r->store, c->id, &job, &size, &revision, info);
 	if (err == ERR_NOT_FOUND || err == ERR_GONE)
 		return ERR_OK;
-	if (err == ERR_OK)
-		err = job_decode(text, size, &job, info);
-	if (err == ERR_OK)
-		err = store_job_notify(r->store, &job, &duplicate, info);
+	if (err != ERR_OK)
+		return err;
+	err = store_job_notify(r->store, &job, &duplicate, info);
 	if (err == ERR_OK && !duplicate) {
 		++*published;
 		log_warning("a job's notification was missing",
 			    LOG_S("job_id", c->id));
 	}
 	job_release(&job);
-	free(signature);
-	free(text);
 	return err;
 }
 

@@ -248,8 +248,8 @@ reply_collect(json_t *list, const char *in, const struct schema_errors *errors)
 	reply_collect_one(list, in, "", more);
 }
 
-void
-reply_invalid(struct request *request, json_t *list)
+bool
+reply_collected(struct request *request, json_t *list)
 {
 	json_t *first = json_array_get(list, 0);
 	const char *in = json_member_string(first, "in");
@@ -258,10 +258,15 @@ reply_invalid(struct request *request, json_t *list)
 	size_t count = json_array_size(list);
 	char more[48] = "";
 
+	if (count == 0) {
+		json_decref(list);
+		return true;
+	}
 	if (count > 1)
 		snprintf(more, sizeof(more), " (and %zu more)", count - 1);
 	reply_problem(request, 400, json_pack("{s:o}", "errors", list),
 		      "%s: %s%s%s%s", in ? in : "request", field ? field : "",
 		      field && *field ? ": " : "", detail ? detail : "invalid",
 		      more);
+	return false;
 }

@@ -11,6 +11,7 @@
 #define OSAPI_FCGI_REPLY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fcgi/request.h"
@@ -64,7 +65,8 @@ void reply_collect(json_t *list, const char *in,
 void reply_collect_one(json_t *list, const char *in, const char *field,
 		       const char *detail);
 
-/* 400 with all of `list` as `errors`; takes the reference. */
-void reply_invalid(struct request *request, json_t *list);
+/* Whether `list` is empty; else the answer is 400 with all of it as `errors`.
+ * Takes the reference. */
+bool reply_collected(struct request *request, json_t *list);
 
 #endif

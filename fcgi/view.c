@@ -57,8 +57,6 @@ static enum err
 job_data(struct writer *w, json_t **data)
 {
 	struct job job = {.id = ""};
-	char *signature = NULL;
-	char *text = NULL;
 	uint64_t revision;
 	size_t size;
 	enum err err;
@@ -69,17 +67,13 @@ job_data(struct writer *w, json_t **data)
 	}
 	if (!w->store)
 		return ERR_OK;
-	err = store_job_read(w->store, w->view->id, &text, &size, &signature,
-			     &revision, w->info);
+	err = store_job_load(w->store, w->view->id, &job, &size, &revision,
+			     w->info);
 	if (err != ERR_OK)
 		return err;
-	err = job_decode(text, size, &job, w->info);
-	if (err == ERR_OK)
-		*data = json_incref(job.data);
+	*data = json_incref(job.data);
 	job_release(&job);
-	free(signature);
-	free(text);
-	return err;
+	return ERR_OK;
 }
 
 /* Reads a response from the store: one that is too large for the index, or

@@ -5,6 +5,7 @@
 #include "lib/config_key.h"
 
 #include "lib/clock.h"
+#include "lib/quoted.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -640,12 +641,12 @@ print_items(const struct config_key *key, const void *field, FILE *out)
 			continue;
 		}
 		if (key->type == CONFIG_MAP) {
-			yaml_print_string(map->keys[i], out);
+			quoted_print(map->keys[i], out);
 			fputs(": ", out);
 		}
-		yaml_print_string(key->type == CONFIG_MAP ? map->values[i]
-							  : list->items[i],
-				  out);
+		quoted_print(key->type == CONFIG_MAP ? map->values[i]
+						     : list->items[i],
+			     out);
 	}
 	putc(key->type == CONFIG_MAP ? '}' : ']', out);
 }
@@ -663,7 +664,7 @@ config_value_print(const struct config_key *key, const void *field, FILE *out)
 		string = *(char *const *)field;
 		if ((key->flags & CONFIG_SECRET) && *string)
 			string = MASK;
-		yaml_print_string(string, out);
+		quoted_print(string, out);
 		break;
 	case CONFIG_INTEGER:
 	case CONFIG_DURATION:

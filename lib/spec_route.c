@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/percent.h"
 #include "lib/utf8.h"
 
 bool
@@ -34,18 +35,6 @@ spec_route_parse(const char *template, struct spec_route *route)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Decodes up to "/" or the end; NULL: what spec_match calls ERR_INVALID. */
 static const char *
 decode(const char *text, char out[static SPEC_SEGMENT_SIZE])
@@ -56,12 +45,9 @@ decode(const char *text, char out[static SPEC_SEGMENT_SIZE])
 		int octet = (unsigned char)*text;
 
 		if (octet == '%') {
-			int high = hex_digit(text[1]);
-			int low = high < 0 ? -1 : hex_digit(text[2]);
-
-			if (low < 0)
+			octet = percent_octet(text);
+			if (octet < 0)
 				return NULL;
-			octet = high * 16 + low;
 			text += 2;
 		}
 		if (octet == 0 || used == SPEC_SEGMENT_SIZE - 1)

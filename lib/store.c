@@ -227,7 +227,8 @@ take_job(natsMsg *message, const char *id, struct store_assignment *out,
 	if (out->text == NULL || out->signature == NULL) {
 		free(out->text);
 		free(out->signature);
-		result = err_set(info, ERR_NO_MEMORY, "job %s: no memory", id);
+		(void)err_set(info, ERR_NO_MEMORY, "job %s: no memory", id);
+		result = ERR_NO_MEMORY;
 	}
 	natsMsg_Destroy(message);
 	return result;
@@ -256,6 +257,22 @@ store_job_read(struct store *store, const char *id, char **text, size_t *size,
 	*signature = job.signature;
 	*revision = job.revision;
 	return ERR_OK;
+}
+
+enum err
+store_job_load(struct store *store, const char *id, struct job *job,
+	       size_t *size, uint64_t *revision, struct err_info *info)
+{
+	char *text = NULL;
+	char *signature = NULL;
+	enum err result =
+	    store_job_read(store, id, &text, size, &signature, revision, info);
+
+	if (result == ERR_OK)
+		result = job_decode(text, *size, job, info);
+	free(text);
+	free(signature);
+	return result;
 }
 
 enum err

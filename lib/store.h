@@ -134,6 +134,12 @@ enum err store_job_read(struct store *store, const char *id, char **text,
 			size_t *size, char **signature, uint64_t *revision,
 			struct err_info *info);
 
+/* Reads one job, as store_job_read, without its signature; *size is that of its
+ * document.  job_release is due on success; *job is untouched on failure. */
+enum err store_job_load(struct store *store, const char *id, struct job *job,
+			size_t *size, uint64_t *revision,
+			struct err_info *info);
+
 /* What a host reads before it begins a job. */
 struct store_assignment {
 	char *text; /* as store_job_read */

@@ -52,11 +52,10 @@ store_job_take(struct store *store, const struct event *event,
 	natsMsg *found = NULL;
 	char *text = NULL;
 	size_t size = 0;
-	enum err result = event_encode(event, &text, &size);
+	enum err result = store_event_encode(event, &text, &size, info);
 
 	if (result != ERR_OK)
-		return err_set(info, result, "event of job %s: %s",
-			       event->job_id, err_text(result));
+		return result;
 	(void)store_key(store->queue, key, "status.%s.%s._any.0", event->job_id,
 			job_event_text(event->event));
 	result = claim(store, key, text, size, &found, info);

@@ -39,6 +39,10 @@ struct store_header {
 char *store_key(const char *stream, char buf[static STORE_KEY_SIZE],
 		const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* An event's document; the caller frees *text. */
+enum err store_event_encode(const struct event *event, char **text,
+			    size_t *size, struct err_info *info);
+
 /* The key of a host's result; returns buf. */
 char *store_response_key(const struct store *store, const char *id,
 			 const char *host, char buf[static STORE_KEY_SIZE]);

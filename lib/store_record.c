@@ -28,6 +28,17 @@ make_at(const char *key, const char *text, size_t size, uint64_t previous)
 
 /* ---- events ---- */
 
+enum err
+store_event_encode(const struct event *event, char **text, size_t *size,
+		   struct err_info *info)
+{
+	enum err result = event_encode(event, text, size);
+
+	return result == ERR_OK ? ERR_OK
+				: err_set(info, result, "event of job %s: %s",
+					  event->job_id, err_text(result));
+}
+
 static enum err
 make_event(const struct store *store, const struct event *event,
 	   natsMsg **message, struct err_info *info)
@@ -36,11 +47,10 @@ make_event(const struct store *store, const struct event *event,
 	char key[STORE_KEY_SIZE];
 	char *text = NULL;
 	size_t size = 0;
-	enum err result = event_encode(event, &text, &size);
+	enum err result = store_event_encode(event, &text, &size, info);
 
 	if (result != ERR_OK)
-		return err_set(info, result, "event of job %s: %s",
-			       event->job_id, err_text(result));
+		return result;
 	(void)store_key(store->queue, key, "status.%s.%s.%s.%lld",
 			event->job_id, job_event_text(event->event),
 			subject_host_token(event->hostname, host),

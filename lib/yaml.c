@@ -466,15 +466,3 @@ yaml_to_json(const struct yaml_node *root)
 		return json_null();
 	return root->type == YAML_SCALAR ? scalar(root) : collection(root);
 }
-
-void
-yaml_print_string(const char *text, FILE *out)
-{
-	putc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putc('\\', out);
-		putc(*text, out);
-	}
-	putc('"', out);
-}

@@ -51,7 +51,4 @@ const struct yaml_node *yaml_member(const struct yaml_node *mapping,
  * 1.5, else string).  The caller owns the result; NULL when out of memory. */
 json_t *yaml_to_json(const struct yaml_node *root);
 
-/* Writes `text`, which has no control characters, as a double-quoted scalar. */
-void yaml_print_string(const char *text, FILE *out);
-
 #endif

@@ -109,28 +109,23 @@ read_create(struct request *r, struct create *create, struct err_info *info)
 static enum err
 reply_earlier(struct request *r, const char *id, struct err_info *info)
 {
-	char *text = NULL, *signature = NULL;
 	struct job job = {0};
 	uint64_t revision;
 	size_t size;
 	enum err err;
 
-	err = store_job_read(r->responder->store, id, &text, &size, &signature,
-			     &revision, info);
+	err = store_job_load(r->responder->store, id, &job, &size, &revision,
+			     info);
 	if (err == ERR_GONE)
 		return err_set(info, ERR_CONFLICT,
 			       "the job %s of this Idempotency-Key was "
 			       "deleted",
 			       id);
-	if (!err)
-		err = job_decode(text, size, &job, info);
-	if (!err)
-		reply_created(r, 200, &job, revision);
-	if (!err)
-		job_release(&job);
-	free(text);
-	free(signature);
-	return err;
+	if (err)
+		return err;
+	reply_created(r, 200, &job, revision);
+	job_release(&job);
+	return ERR_OK;
 }
 
 static enum err
@@ -268,19 +263,13 @@ static enum err
 read_original(struct responder *r, const char *id, struct job *job,
 	      struct err_info *info)
 {
-	char *text = NULL, *signature = NULL;
 	enum job_status status = JOB_SUBMITTED;
 	struct index_view view;
 	uint64_t revision;
 	size_t size;
 	enum err err;
 
-	err = store_job_read(r->store, id, &text, &size, &signature, &revision,
-			     info);
-	if (!err)
-		err = job_decode(text, size, job, info);
-	free(text);
-	free(signature);
+	err = store_job_load(r->store, id, job, &size, &revision, info);
 	if (err)
 		return err;
 	if (!index_view(r->index, id, &view)) {

@@ -25,29 +25,22 @@ static enum err
 view_stored(struct responder *r, const char *id, struct index_view *view,
 	    struct err_info *info)
 {
-	char *text = NULL, *signature = NULL;
 	struct index *index = NULL;
 	struct job job = {0};
 	uint64_t revision;
 	size_t size;
 	enum err err;
 
-	err = store_job_read(r->store, id, &text, &size, &signature, &revision,
-			     info);
-	if (!err)
-		err = job_decode(text, size, &job, info);
+	err = store_job_load(r->store, id, &job, &size, &revision, info);
 	if (err)
-		goto out;
+		return err;
 	err = index_new(r->spec, r->config->job.kv.ttl_ms, &index);
 	if (!err) {
 		index_put_job(index, &job, size, revision);
 		err = index_view(index, id, view);
 	}
 	job_release(&job);
-out:
 	index_free(index);
-	free(text);
-	free(signature);
 	return err;
 }
 

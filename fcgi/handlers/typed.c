@@ -77,12 +77,7 @@ prepare(struct request *r, struct create *create, int64_t *timeout_ms)
 	if (schema_check(spec_document(r->responder->spec),
 			 endpoint->operation->data, create->data, &errors))
 		reply_collect(list, endpoint->body ? "body" : "query", &errors);
-	if (json_array_size(list)) {
-		reply_invalid(r, list);
-		return false;
-	}
-	json_decref(list);
-	return true;
+	return reply_collected(r, list);
 }
 
 /* "web-01: no such interface (and 2 more)" */

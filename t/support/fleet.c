@@ -10,21 +10,13 @@
 #include "lib/file.h"
 #include "lib/jetstream.h"
 #include "lib/json.h"
+#include "t/support/must.h"
 #include "worker/consumer.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* changes */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned changes;
 static struct broker_subscription *followed;
-
-static void
-must(enum err err, const char *what, const struct err_info *info)
-{
-	if (err == ERR_OK)
-		return;
-	printf("fleet: %s: %s (%s)\n", what, info->text, err_name(err));
-	exit(2);
-}
 
 static void
 note_change(natsMsg *message, void *arg)

@@ -2,8 +2,8 @@
 #include "t/support/index_node.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "t/support/must.h"
 
 #define GUARD_MS 90000 /* a failure guard, not a limit */
 #define SOON_MS  10
@@ -30,22 +30,13 @@ index_node_look_again_soon(void)
 	pthread_mutex_unlock(&mutex);
 }
 
-static void
-check(enum err err, const struct err_info *info)
-{
-	if (err == ERR_OK)
-		return;
-	fprintf(stderr, "%s: %s\n", err_name(err), info->text);
-	abort();
-}
-
 struct index *
 index_node_new_index(void)
 {
 	struct err_info info = {.text = ""};
 	struct index *index = NULL;
 
-	check(index_new(NULL, 0, &index), &info);
+	must(index_new(NULL, 0, &index), "index", &info);
 	index_on_change(index, on_change, NULL);
 	return index;
 }
@@ -58,9 +49,9 @@ index_node_open(struct index_node *node, const struct job_store *world,
 
 	job_store_join(&node->on, world, overrides);
 	node->index = index_node_new_index();
-	check(feed_new(node->on.broker, node->on.config, node->index, NULL,
-		       &node->feed, &info),
-	      &info);
+	must(feed_new(node->on.broker, node->on.config, node->index, NULL,
+		      &node->feed, &info),
+	     "feed", &info);
 }
 
 void

@@ -10,18 +10,9 @@
 #include "lib/clock.h"
 #include "lib/jetstream.h"
 #include "lib/json.h"
+#include "t/support/must.h"
 
 #define GUARD_MS 30000 /* a guard against a hang, not a measure */
-
-static void
-must(enum err result, const char *what, const struct err_info *info)
-{
-	if (result == ERR_OK)
-		return;
-	(void)fprintf(stderr, "job store of the test: %s: %s: %s\n", what,
-		      err_name(result), info->text);
-	abort();
-}
 
 static struct config *
 load(const char *directory, const struct config_override *overrides)

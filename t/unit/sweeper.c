@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "t/support/index_node.h"
 #include "t/support/job_store.h"
+#include "t/support/must.h"
 #include "t/unit/unit.h"
 
 #define GUARD_MS 60000 /* a failure guard, not a limit */
@@ -24,15 +25,6 @@
 static struct job_store world;
 static struct index_node nodes[NODES];
 static struct sweeper *sweepers[NODES];
-
-static void
-check(enum err err, const struct err_info *info)
-{
-	if (err == ERR_OK)
-		return;
-	fprintf(stderr, "%s: %s\n", err_name(err), info->text);
-	abort();
-}
 
 static void
 begin(const struct config_override *overrides)
@@ -52,9 +44,9 @@ begin_to_sweep(void)
 		struct index_node *node = &nodes[i];
 		struct err_info info = {.text = ""};
 
-		check(sweeper_new(node->on.store, node->on.config, node->feed,
-				  node->index, &sweepers[i], &info),
-		      &info);
+		must(sweeper_new(node->on.store, node->on.config, node->feed,
+				 node->index, &sweepers[i], &info),
+		     "sweeper", &info);
 	}
 }
 
@@ -168,9 +160,9 @@ store_document(const struct job *job)
 	snprintf(subject, sizeof(subject), "$KV.%s.jobs.%s",
 		 world.config->job.kv_bucket, job->id);
 	natsMsg_Create(&message, subject, NULL, text, (int)size);
-	check(jetstream_publish(world.broker, &message, 1, 5000, &ack, &one,
-				&info),
-	      &info);
+	must(jetstream_publish(world.broker, &message, 1, 5000, &ack, &one,
+			       &info),
+	     "publish", &info);
 	natsMsg_Destroy(message);
 	free(text);
 }
@@ -188,9 +180,9 @@ store_notification(const struct job *job)
 	subject_job(store_subject_prefix(world.store), job->lane, job->kind,
 		    &job->target, subject);
 	natsMsg_Create(&message, subject, NULL, job->id, (int)strlen(job->id));
-	check(jetstream_publish(world.broker, &message, 1, 5000, &ack, &one,
-				&info),
-	      &info);
+	must(jetstream_publish(world.broker, &message, 1, 5000, &ack, &one,
+			       &info),
+	     "publish", &info);
 	natsMsg_Destroy(message);
 }
 
@@ -423,14 +415,14 @@ make_own_consumer(const char *name, const char *target_text)
 	struct target target;
 	json_t *config;
 
-	check(target_parse(target_text, &target, &info), &info);
-	check(subject_filter(store_subject_prefix(world.store), JOB_BATCH,
-			     &target, filter),
-	      &info);
+	must(target_parse(target_text, &target, &info), "target", &info);
+	must(subject_filter(store_subject_prefix(world.store), JOB_BATCH,
+			    &target, filter),
+	     "filter", &info);
 	config = store_consumer_config(world.store, name, filter, true, 0);
-	check(jetstream_consumer_ensure(
-		  world.broker, store_jobs_stream(world.store), config, &info),
-	      &info);
+	must(jetstream_consumer_ensure(
+		 world.broker, store_jobs_stream(world.store), config, &info),
+	     "consumer", &info);
 	json_decref(config);
 }
 

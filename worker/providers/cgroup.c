@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "worker/providers/line.h"
 #include "worker/providers/mounts.h"
 
 #define CGROUP_MAX  (64 * 1024)
@@ -81,17 +82,12 @@ parse_line(const char *line, size_t size, struct cgroup_paths *paths)
 void
 cgroup_parse(const char *text, size_t size, struct cgroup_paths *paths)
 {
+	struct line line;
+
 	paths->unified[0] = '\0';
 	paths->memory[0] = '\0';
-	while (size) {
-		const char *newline = memchr(text, '\n', size);
-		size_t length = newline ? (size_t)(newline - text) : size;
-
-		parse_line(text, length, paths);
-		length += newline ? 1 : 0;
-		text += length;
-		size -= length;
-	}
+	while (line_next(&text, &size, &line))
+		parse_line(line.text, line.size, paths);
 }
 
 enum err

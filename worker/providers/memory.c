@@ -12,6 +12,7 @@
 
 #include "lib/file.h"
 #include "worker/providers/cgroup.h"
+#include "worker/providers/line.h"
 
 #define MEMINFO_MAX (64 * 1024)
 
@@ -95,17 +96,11 @@ memory_parse(const char *text, size_t size, struct memory *memory,
 	     struct err_info *info)
 {
 	struct fields fields = {0};
+	struct line line;
 	enum err err = ERR_OK;
 
-	while (size && !err) {
-		const char *newline = memchr(text, '\n', size);
-		size_t length = newline ? (size_t)(newline - text) : size;
-
-		err = parse_line(text, length, &fields, info);
-		length += newline ? 1 : 0;
-		text += length;
-		size -= length;
-	}
+	while (!err && line_next(&text, &size, &line))
+		err = parse_line(line.text, line.size, &fields, info);
 	if (!err)
 		err = check(&fields, info);
 	if (err)

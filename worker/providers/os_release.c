@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "lib/file.h"
+#include "worker/providers/line.h"
 
 enum key { KEY_NAME, KEY_VERSION_ID, KEY_VERSION, KEY_BUILD_ID, KEY_COUNT };
 
@@ -165,16 +166,10 @@ os_release_parse(const char *text, size_t size, struct os_release *out)
 {
 	struct value values[KEY_COUNT] = {{.size = 0}};
 	enum key version = KEY_VERSION_ID;
+	struct line line;
 
-	while (size) {
-		const char *newline = memchr(text, '\n', size);
-		size_t length = newline ? (size_t)(newline - text) : size;
-
-		parse_line(text, length, values);
-		length += newline ? 1 : 0;
-		text += length;
-		size -= length;
-	}
+	while (line_next(&text, &size, &line))
+		parse_line(line.text, line.size, values);
 	while (version < KEY_BUILD_ID && !values[version].size)
 		version++;
 	memcpy(out->version, values[version].text, sizeof(out->version));

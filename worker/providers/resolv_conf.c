@@ -9,13 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum keyword { KEYWORD_NONE, KEYWORD_NAMESERVER, KEYWORD_SEARCH };
+#include "worker/providers/line.h"
 
-struct line {
-	const char *text;
-	size_t size; /* without the newline */
-	size_t step; /* with it */
-};
+enum keyword { KEYWORD_NONE, KEYWORD_NAMESERVER, KEYWORD_SEARCH };
 
 /* Managers by the directory that their file is in. */
 static const struct {
@@ -53,22 +49,6 @@ static const struct {
     {"pppd", "pppd"},
     {"ifupdown", "ifupdown"},
 };
-
-static bool
-next_line(const char **text, size_t *left, struct line *line)
-{
-	const char *newline;
-
-	if (*left == 0)
-		return false;
-	newline = memchr(*text, '\n', *left);
-	line->text = *text;
-	line->size = newline ? (size_t)(newline - *text) : *left;
-	line->step = line->size + (newline ? 1 : 0);
-	*text += line->step;
-	*left -= line->step;
-	return true;
-}
 
 static bool
 is_blank(char c)
@@ -197,7 +177,7 @@ resolv_conf_parse(const char *text, size_t size, struct dns_settings *found)
 
 	if (!made.servers || !made.search_domains)
 		err = ERR_NO_MEMORY;
-	while (!err && next_line(&text, &size, &line))
+	while (!err && line_next(&text, &size, &line))
 		err = take_line(&line, &made);
 	if (err)
 		dns_settings_release(&made);
@@ -236,7 +216,7 @@ print_text(FILE *out, const char *text, size_t size,
 	struct line line;
 	size_t length;
 
-	while (next_line(&text, &size, &line)) {
+	while (line_next(&text, &size, &line)) {
 		enum keyword which = keyword(&line, &length);
 
 		if (lists[which]) {
@@ -317,7 +297,7 @@ resolv_conf_manager(const char *real_path, const char *text, size_t size)
 		if (strncmp(real_path, directories[i].directory,
 			    strlen(directories[i].directory)) == 0)
 			return directories[i].manager;
-	while (!manager && next_line(&text, &size, &line))
+	while (!manager && line_next(&text, &size, &line))
 		manager = comment_manager(&line);
 	return manager;
 }
