@@ -130,6 +130,9 @@ lanes_room(const struct lanes *lanes, enum job_lane lane, int64_t now_ms)
 {
 	const struct lane *live = &lanes->lane[JOB_LIVE];
 	const struct lane *batch = &lanes->lane[JOB_BATCH];
+	const struct lane *own = &lanes->lane[lane];
+	int idle = (lane == JOB_LIVE ? lanes->slots : lanes->batch_slots) -
+		   own->missing - own->running - own->waiting;
 	int batch_room = lanes->batch_slots - batch->running;
 	int batch_next =
 	    batch->waiting < batch_room ? batch->waiting : batch_room;
@@ -142,6 +145,8 @@ lanes_room(const struct lanes *lanes, enum job_lane lane, int64_t now_ms)
 		batch_room -= batch->waiting;
 		room = batch_room < room ? batch_room : room;
 	}
+	if (room > idle)
+		room = idle;
 	return room > 0 ? room : 0;
 }
 

@@ -28,6 +28,7 @@ struct lane {
 	struct work **last;
 	int waiting;
 	int running;
+	int missing; /* threads that it should have and has not */
 };
 
 struct lanes {
@@ -55,7 +56,7 @@ void lanes_end(struct lanes *lanes, enum job_lane lane, int64_t now_ms);
 /* Any that waits, which does not begin; NULL: none does. */
 struct work *lanes_take_back(struct lanes *lanes);
 
-/* How many more of a lane could begin at once. */
+/* How many more of a lane could begin at once, with the threads that it has. */
 int lanes_room(const struct lanes *lanes, enum job_lane lane, int64_t now_ms);
 
 /* How many wait, and how many run. */

@@ -41,6 +41,7 @@ struct runner {
 	struct work *held;
 	int threads_live; /* that would end when told */
 	int left_behind;
+	bool short_of_threads; /* said in the log, once a time */
 	bool draining;
 	bool stopping;
 };
@@ -409,13 +410,13 @@ hangs(const struct work *work)
 	       clock_mono_ms() > deadline_ms + RUNNER_LEFT_BEHIND_MS;
 }
 
-/* Leaves one hanging provider behind, if there is any, with the lock. */
+/* Leaves one hanging provider behind, if there is any, with the lock; its lane
+ * lacks a thread then. */
 static struct work *
 leave_behind(struct runner *runner)
 {
 	struct work *work = runner->held;
 	enum job_lane lane;
-	pthread_t thread;
 
 	while (work && !hangs(work))
 		work = work->held_next;
@@ -427,13 +428,10 @@ leave_behind(struct runner *runner)
 		return NULL;
 	runner->left_behind++;
 	runner->threads_live--;
+	runner->lanes.lane[lane].missing++;
 	lanes_end(&runner->lanes, lane, clock_mono_ms());
 	pass_on(runner);
 	atomic_fetch_sub(&runner->worker->running, 1);
-	if (pthread_create(&thread, NULL, mains[lane], runner) == 0) {
-		pthread_detach(thread);
-		runner->threads_live++;
-	}
 	return work;
 }
 
@@ -455,6 +453,50 @@ replace_hanging(struct runner *runner)
 	} while (work);
 }
 
+/* Starts the threads that the lanes lack, with the lock; an error number where
+ * one cannot be started now. */
+static int
+start_missing(struct runner *runner)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < LANES; i++) {
+		struct lane *lane = &runner->lanes.lane[i];
+
+		while (lane->missing) {
+			int failed =
+			    pthread_create(&thread, NULL, mains[i], runner);
+
+			if (failed)
+				return failed;
+			pthread_detach(thread);
+			runner->threads_live++;
+			lane->missing--;
+		}
+	}
+	return 0;
+}
+
+/* In the places of those that were left behind. */
+static void
+replace_threads(struct runner *runner)
+{
+	int failed;
+
+	pthread_mutex_lock(&runner->lock);
+	failed = start_missing(runner);
+	pthread_mutex_unlock(&runner->lock);
+	if (failed && !runner->short_of_threads)
+		log_error("no thread in the place of one that was left behind, "
+			  "fewer jobs run until there is",
+			  LOG_S("error", strerror(failed)));
+	else if (!failed && runner->short_of_threads)
+		log_info("every slot has its thread again");
+	if (runner->short_of_threads && !failed)
+		eventfd_write(runner->worker->pull_fd, 1);
+	runner->short_of_threads = failed != 0;
+}
+
 static void *
 keeper_main(void *arg)
 {
@@ -466,8 +508,9 @@ keeper_main(void *arg)
 	while (!runner->stopping) {
 		struct timespec until = clock_mono_deadline(tick_ms);
 
-		/* With every slot left behind nothing can run any more. */
-		if (runner->left_behind < runner->slots)
+		/* Without a thread, or with every slot left behind, nothing can
+		 * run any more. */
+		if (runner->threads_live && runner->left_behind < runner->slots)
 			pulse_beat(&runner->worker->pulse, PULSE_RUN, tick_ms);
 		pthread_cond_timedwait(&runner->done, &runner->lock, &until);
 		pthread_mutex_unlock(&runner->lock);
@@ -476,6 +519,7 @@ keeper_main(void *arg)
 			keep_alive(runner);
 		}
 		replace_hanging(runner);
+		replace_threads(runner);
 		pthread_mutex_lock(&runner->lock);
 	}
 	pthread_mutex_unlock(&runner->lock);

@@ -214,6 +214,13 @@ job_is_gone(struct worker *worker, const struct work *work)
 	return err == ERR_GONE || err == ERR_NOT_FOUND;
 }
 
+static void
+answered(struct work *work)
+{
+	work->stored = true;
+	trail_answered(work);
+}
+
 /* A result that the store will never take is replaced by one that says so. */
 static enum err
 write_result(struct worker *worker, struct work *work, struct err_info *info)
@@ -222,13 +229,14 @@ write_result(struct worker *worker, struct work *work, struct err_info *info)
 					    &work->event, info);
 	char text[JOB_ERROR_MAX];
 
-	if (err == ERR_OK)
-		trail_answered(work);
 	if (err == ERR_EXISTS) {
 		log_warning("result dropped, the store has another one",
 			    LOG_S("job_id", work->id));
+		work->stored = true;
 		return ERR_OK;
 	}
+	if (err == ERR_OK)
+		answered(work);
 	if (err != ERR_TOO_LARGE && err != ERR_INVALID)
 		return err;
 	log_error("result cannot be stored", LOG_S("job_id", work->id),
@@ -239,7 +247,7 @@ write_result(struct worker *worker, struct work *work, struct err_info *info)
 	err = store_response_write(worker->store, &work->response, &work->event,
 				   info);
 	if (err == ERR_OK)
-		trail_answered(work);
+		answered(work);
 	return err;
 }
 
@@ -254,7 +262,9 @@ work_deliver(struct worker *worker, struct work *work, struct err_info *info)
 	record(worker, work);
 	if (!work->tried_ms)
 		work->tried_ms = now_ms;
-	if (job_is_gone(worker, work))
+	if (work->stored)
+		log_debug("what was said before the result is still to come");
+	else if (job_is_gone(worker, work))
 		log_info("result dropped, the job was deleted",
 			 LOG_S("job_id", work->id));
 	else

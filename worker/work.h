@@ -59,6 +59,7 @@ struct work {
 	bool has_result;
 	bool claimed;   /* in the journal */
 	bool recorded;  /* the result is in the journal too */
+	bool stored;    /* the store has it, or another one */
 	bool check_job; /* it took long: the job may have been deleted */
 	struct response response;
 	struct event event; /* completed or failed */

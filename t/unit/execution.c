@@ -669,6 +669,41 @@ delivers_what_the_journal_kept(void)
 	job_release(&job);
 }
 
+/* The result is stored, what was said before it is not yet: the store refuses
+ * an event without the name of a job. */
+static void
+answers_once(void)
+{
+	struct job job = fleet_job(QUERY, ELSEWHERE, JOB_BATCH);
+	struct err_info info = {""};
+	struct response response;
+	struct work *work;
+
+	begin();
+	fleet_submit(&fleet, &job);
+	work = work_recovered(job.id);
+	work->claimed = false;
+	work_result(work, HOST, NULL, json_object());
+	work->early_count = 1;
+	work->early[0] = work_event(worker, work, JOB_EVENT_STARTED);
+	work->early[0].job_id[0] = '\0';
+	trail_enter(work);
+	for (int i = 0; i < 2; i++)
+		IS_INT("not all is stored", work_deliver(worker, work, &info),
+		       ERR_INVALID);
+	work->early[0] = work_event(worker, work, JOB_EVENT_STARTED);
+	IS_INT("now it is", work_deliver(worker, work, &info), ERR_OK);
+	trail_leave();
+	OK("the result is there",
+	   fleet_response(&fleet, job.id, HOST, &response));
+	IS_INT("what was said before it too",
+	       fleet_count_events(&fleet, job.id, JOB_EVENT_STARTED), 1);
+	IS_INT("one line of log says so", log_lines("job answered", job.id), 1);
+	response_release(&response);
+	work_free(work);
+	job_release(&job);
+}
+
 const struct unit_case unit_cases[] = {
     {"a genuine job runs and its story can be read", tells_the_story},
     {"forgeries are refused: one log line, one event", refuses_forgeries},
@@ -681,6 +716,7 @@ const struct unit_case unit_cases[] = {
     {"a deleted job is dropped", drops_a_deleted_job},
     {"a claim without a result ends as unknown outcome", says_unknown_outcome},
     {"a result that was kept is delivered", delivers_what_the_journal_kept},
+    {"a result that is stored in two goes is told once", answers_once},
     {"and stops", end},
     {NULL, NULL},
 };

@@ -163,6 +163,34 @@ gives_all_back(void)
 	IS_INT("none runs", lanes_running(&lanes), 0);
 }
 
+/* Those that could not be started take no works. */
+static void
+counts_the_threads_that_it_has(void)
+{
+	static const struct {
+		const char *why;
+		int missing[LANES];
+		int live; /* works that wait */
+		int room[LANES];
+	} rows[] = {
+	    {"all threads are there", {0, 0}, 0, {3, 4}},
+	    {"one of a lane is not", {1, 0}, 0, {2, 4}},
+	    {"nor of the other", {0, 2}, 0, {3, 2}},
+	    {"one waits for the two that are left", {0, 2}, 1, {1, 1}},
+	    {"no more wait than there are threads", {0, 3}, 3, {1, 0}},
+	    {"none is there", {3, 4}, 0, {0, 0}},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(4, rows[i].live, 0);
+		for (int lane = 0; lane < LANES; lane++)
+			lanes.lane[lane].missing = rows[i].missing[lane];
+		for (int lane = 0; lane < LANES; lane++)
+			IS_INT(rows[i].why, lanes_room(&lanes, lane, NOW),
+			       rows[i].room[lane]);
+	}
+}
+
 const struct unit_case unit_cases[] = {
     {"slots are shared between the lanes", shares_the_slots},
     {"works whose clients wait go first", lets_live_works_go_first},
@@ -170,6 +198,7 @@ const struct unit_case unit_cases[] = {
     {"slower while clients wait", paces_the_batch_more_near_live_works},
     {"and are asked for one by one", asks_for_one_at_a_time_near_live_works},
     {"what waits can be taken back", gives_all_back},
+    {"threads that are missing are no room", counts_the_threads_that_it_has},
     {NULL, NULL},
 };
 const char unit_name[] = "lanes";

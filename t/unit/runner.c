@@ -373,6 +373,64 @@ gives_the_slot_of_a_hanging_one_on(void)
 	end();
 }
 
+/* The size of the stack of each thread from now on; returns what it was. */
+static size_t
+set_stack(size_t size)
+{
+	pthread_attr_t attributes;
+	size_t before;
+
+	pthread_getattr_default_np(&attributes);
+	pthread_attr_getstacksize(&attributes, &before);
+	pthread_attr_setstacksize(&attributes, size);
+	IS_INT("stack size", pthread_setattr_default_np(&attributes), 0);
+	pthread_attr_destroy(&attributes);
+	return before;
+}
+
+/* All slots hang while no thread can be started. */
+static void
+starts_threads_when_it_can(void)
+{
+	enum { HANGING = 4 };
+	struct job jobs[HANGING];
+	struct job next = fleet_job(QUERY, HOST, JOB_LIVE);
+	struct response response;
+	size_t stack;
+	int none = 0;
+	int i;
+
+	begin();
+	operations_close(false);
+	for (i = 0; i < HANGING; i++) {
+		jobs[i] = fleet_job(QUERY, HOST, JOB_LIVE);
+		jobs[i].expires_ns = jobs[i].created_ns + CLOCK_NS_PER_S;
+		fleet_submit(&fleet, &jobs[i]);
+	}
+	wait_for_gate(HANGING);
+	stack = set_stack((size_t)1 << 47); /* more than there are addresses */
+	for (i = 0; i < HANGING; i++) {
+		OK("each fails without its provider",
+		   fleet_response(&fleet, jobs[i].id, HOST, &response));
+		response_release(&response);
+	}
+	operations_open();
+	OK("they come back", fleet_wait(&fleet, waiting_are, &none));
+	IS_INT("no room without threads",
+	       runner_free_slots(worker->runner, JOB_LIVE), 0);
+	fleet_submit(&fleet, &next);
+	set_stack(stack);
+	OK("the next runs once there are threads",
+	   fleet_response(&fleet, next.id, HOST, &response));
+	OK("and completes", !response.failed);
+	response_release(&response);
+	OK("settled", fleet_settled(&fleet));
+	for (i = 0; i < HANGING; i++)
+		job_release(&jobs[i]);
+	job_release(&next);
+	end();
+}
+
 const struct unit_case unit_cases[] = {
     {"a slow job is not delivered again", keeps_a_slow_job_alive},
     {"a redelivery joins the job that runs", attaches_a_redelivery},
@@ -385,6 +443,8 @@ const struct unit_case unit_cases[] = {
     {"a hanging provider is left behind", leaves_a_hanging_provider_behind},
     {"what waits gets the slot of one that was left behind",
      gives_the_slot_of_a_hanging_one_on},
+    {"threads that could not be started are started later",
+     starts_threads_when_it_can},
     {NULL, NULL},
 };
 const char unit_name[] = "runner";
