@@ -56,26 +56,51 @@ struct watch {
 
 /* ---- the process ---- */
 
+/* The environment without systemd's socket, which is ours; the strings are
+ * those of `environ`.  The caller frees it; NULL: out of memory. */
+static char **
+server_environment(void)
+{
+	static const char ours[] = "NOTIFY_SOCKET=";
+	size_t count = 0;
+	size_t kept = 0;
+	char **environment;
+
+	while (environ[count])
+		count++;
+	environment = calloc(count + 1, sizeof(*environment));
+	for (size_t i = 0; environment && i < count; i++)
+		if (strncmp(environ[i], ours, sizeof(ours) - 1) != 0)
+			environment[kept++] = environ[i];
+	return environment;
+}
+
+/* nats.c has threads here, so that the child calls only what is
+ * async-signal-safe. */
 static enum err
 start(struct watch *w, struct err_info *info)
 {
+	char **environment = server_environment();
 	pid_t parent = getpid();
-	pid_t pid = fork();
+	pid_t pid = environment ? fork() : -1;
+	int failed = errno;
 
-	if (pid < 0)
-		return err_set(info, ERR_INTERNAL, "fork: %s", strerror(errno));
 	if (pid == 0) {
 		sigprocmask(SIG_SETMASK, &w->before, NULL);
 		/* no server without a watch; it loses nothing by that */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(126);
-		unsetenv("NOTIFY_SOCKET");
 		signal(SIGPIPE, SIG_DFL);
+		environ = environment;
 		execl(w->plan.server, "nats-server", "-c", w->plan.conf,
 		      (char *)NULL);
 		_exit(127);
 	}
+	free(environment);
+	if (pid < 0)
+		return err_set(info, ERR_INTERNAL, "fork: %s",
+			       strerror(failed));
 	w->pid = pid;
 	w->state = STARTING;
 	w->silent_ms = 0;

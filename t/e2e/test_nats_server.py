@@ -28,6 +28,10 @@ def test_it_is_started_and_stopped_as_systemd_has_it(server):
     server.start(WATCHDOG_USEC="20000000")
     child = server.server()
     assert listens(server.nats_port)
+    with open(f"/proc/{child}/environ", "rb") as file:
+        names = [item.split(b"=")[0] for item in file.read().split(b"\0")]
+    assert b"PATH" in names, "it has our environment"
+    assert b"NOTIFY_SOCKET" not in names, "systemd hears of the watch alone"
     server.wait_told("WATCHDOG=1")
     os.kill(server.nats.pid, signal.SIGTERM)
     assert server.nats.popen.wait(60) == 0
