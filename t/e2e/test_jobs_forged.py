@@ -121,6 +121,12 @@ def as_a_query(forgery):
     forgery.sign(forgery.key)
 
 
+def settled(host, nats):
+    """Waits until the host has answered all that was published for it."""
+    consumer = own_consumer(host, f"host.{host}")
+    wait_until("all is settled", lambda: not nats.unsettled(consumer))
+
+
 def refusals(stack, host, job_id):
     """Lines of a worker's log that refuse a job."""
     return [entry for entry in map(
@@ -154,8 +160,7 @@ def test_a_forgery_is_refused_and_told(stack, nats, genuine, forge, event,
     document = nats.event(key)
     assert document["event"] == event, document
     assert reason in json.dumps(document["data"]), document
-    consumer = own_consumer("w-0", "host.w-0")
-    wait_until("it is settled", lambda: not nats.unsettled(consumer))
+    settled("w-0", nats)
     [line] = refusals(stack, 0, forgery.id)
     assert reason in line["reason"], line
     assert nats.events(forgery.id, "*", "w-0") == [key]
@@ -169,6 +174,7 @@ def test_a_genuine_job_is_replayed_in_vain(stack, reader, writer, nats, host,
     job_id = submit(writer, target="w-0")
     finished(reader, job_id)
     told(reader, job_id, "completed", "w-0")
+    settled("w-0", nats)
     nats.store(f"jobs.query.host.w-{host}", job_id)
     def refused():
         return [key for key in nats.events(job_id, "acknowledged", f"w-{host}")
@@ -186,8 +192,7 @@ def test_what_is_no_job_id_is_dropped_with_a_word(stack, reader, nats):
     """And a genuine notification behind them is heard."""
     for text in ("jobs.>", "x" * 100_000, "\0" * 36, uuid7().upper()):
         nats.store(OWN, text)
-    consumer = own_consumer("w-0", "host.w-0")
-    wait_until("all is settled", lambda: not nats.unsettled(consumer))
+    settled("w-0", nats)
     words = stack.workers[0].log.read_text()
     assert words.count(REFUSED) == 4
     reply = reader.get("/api/v1/system/hostname?target_hostname=w-0")
