@@ -19,7 +19,6 @@
 #define PING_INTERVAL_MS    1000 /* and PINGS_OUT without an answer: mute */
 #define PINGS_OUT           2
 #define SERVERS_MAX         16 /* of a list of hosts */
-#define HOST_SIZE           1025
 #define CONNECT_MS          1000
 #define WRITE_MS            1000
 #define FLUSH_MS            1000
@@ -196,7 +195,6 @@ given(const char *text)
 static natsStatus
 set_security(natsOptions *options, const struct config_nats *config)
 {
-	char host[HOST_SIZE];
 	natsStatus s = NATS_OK;
 
 	if (given(config->user))
@@ -211,14 +209,11 @@ set_security(natsOptions *options, const struct config_nats *config)
 	if (s == NATS_OK && given(config->tls.certificate))
 		s = natsOptions_LoadCertificatesChain(
 		    options, config->tls.certificate, config->tls.key);
+	/* No name is expected of all servers: Debian's nats.c then expects of
+	 * each the one by which it is reached. */
 	if (s == NATS_OK &&
-	    (given(config->tls.ca) || given(config->tls.certificate))) {
+	    (given(config->tls.ca) || given(config->tls.certificate)))
 		s = natsOptions_SetSecure(options, true);
-		(void)snprintf(host, sizeof(host), "%.*s",
-			       (int)strcspn(config->host, ","), config->host);
-		if (s == NATS_OK)
-			s = natsOptions_SetExpectedHostname(options, host);
-	}
 	return s;
 }
 

@@ -23,7 +23,6 @@ add(X509 *certificate, int nid, const char *value)
 static X509 *
 make(EVP_PKEY *key, const char *names)
 {
-	static const unsigned char common_name[] = "unit test";
 	X509 *made = X509_new();
 	X509_NAME *name;
 
@@ -34,8 +33,9 @@ make(EVP_PKEY *key, const char *names)
 	    X509_set_pubkey(made, key) != 1)
 		abort();
 	name = X509_get_subject_name(made);
-	if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common_name,
-				       -1, -1, 0) != 1 ||
+	if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+				       (const unsigned char *)names, -1, -1,
+				       0) != 1 ||
 	    X509_set_issuer_name(made, name) != 1)
 		abort();
 	add(made, NID_basic_constraints, "critical,CA:TRUE");
