@@ -66,14 +66,18 @@ static const struct {
 } no_answers[] = {
     {ERR_UNAVAILABLE,
      "is it running there? --url or api.client.url names another place"},
-    {ERR_TIMEOUT, "osapi client health --url tells whether it is alive"},
+    {ERR_TIMEOUT, "osapi client health tells whether it is alive"},
     {ERR_SIGNATURE,
      "api.client.tls.ca names the authority that signed its certificate"},
+    {ERR_FORBIDDEN,
+     "--url or api.client.url must have a name that the certificate is for"},
 };
 
-static int
-unreachable(const char *url, enum err code, const struct err_info *info)
+int
+api_unreachable(const struct api *api, enum err code,
+		const struct err_info *info)
 {
+	const char *url = api->config->api.client.url;
 	const char *next = no_answers[0].next;
 	size_t i;
 
@@ -125,7 +129,7 @@ api_send(const struct api *api, const char *path, struct http_request *request,
 	struct err_info info = {{0}};
 	enum err code = api_exchange(api, path, request, response, &info);
 
-	return code ? unreachable(api->config->api.client.url, code, &info) : 0;
+	return code ? api_unreachable(api, code, &info) : 0;
 }
 
 int
@@ -194,7 +198,8 @@ reason(const struct http_response *response)
 	validation = validation_text(problem);
 	safe = terminal_safe(validation ? validation
 			     : detail   ? detail
-					: "the API says no more");
+					: "the answer is not one of osapi's: "
+					  "is the API at this address?");
 	free(validation);
 	json_decref(problem);
 	return safe;
@@ -229,18 +234,39 @@ unauthenticated(const struct api *api, const char *detail)
 	       "token generate makes a new one";
 }
 
+/* Redirects are not followed, so that the token goes nowhere else. */
+static int
+redirected(const struct http_response *response)
+{
+	char location[512];
+	char *safe;
+
+	http_header(response, "Location", location, sizeof(location));
+	safe = terminal_safe(location);
+	command_fail(ERR_NOT_FOUND,
+		     "the API is elsewhere: it sends us to %s (HTTP %d); give "
+		     "that address in --url or api.client.url",
+		     safe ? safe : "?", response->status);
+	free(safe);
+	return EXIT_REFUSED;
+}
+
 int
 api_refused(const struct api *api, const struct http_response *response)
 {
 	enum err code = ERR_NOT_FOUND;
 	const char *next = "";
-	char *id = terminal_safe(response->request_id);
-	char *text = reason(response);
+	char *id;
+	char *text;
 	int status;
 	size_t i;
 
 	/* what belongs to it comes first, also in one common stream */
 	output_flush();
+	if (response->status < 400)
+		return redirected(response);
+	id = terminal_safe(response->request_id);
+	text = reason(response);
 	for (i = 0; i < sizeof(meanings) / sizeof(*meanings); i++) {
 		if (meanings[i].status != response->status)
 			continue;
@@ -262,30 +288,11 @@ api_refused(const struct api *api, const struct http_response *response)
 	return status;
 }
 
-/* Redirects are not followed, so that the token goes nowhere else. */
-static int
-redirected(const struct http_response *response)
-{
-	char location[512];
-	char *safe;
-
-	http_header(response, "Location", location, sizeof(location));
-	safe = terminal_safe(location);
-	command_fail(ERR_NOT_FOUND,
-		     "the API is elsewhere: it sends us to %s (HTTP %d); give "
-		     "that address in --url or api.client.url",
-		     safe ? safe : "?", response->status);
-	free(safe);
-	return EXIT_REFUSED;
-}
-
 int
 api_value(const struct http_response *response, json_t **value)
 {
 	struct err_info info = {{0}};
 
-	if (response->status >= 300 && response->status < 400)
-		return redirected(response);
 	if (json_parse(response->body, response->size, value, &info) == ERR_OK)
 		return 0;
 	command_fail(ERR_NOT_FOUND,
@@ -311,7 +318,7 @@ api_get(const struct api *api, const char *path, int64_t timeout_ms,
 
 	if (status)
 		return status;
-	status = response.status >= 400 ? api_refused(api, &response)
+	status = response.status >= 300 ? api_refused(api, &response)
 					: api_value(&response, value);
 	http_release(&response);
 	return status;

@@ -56,7 +56,12 @@ enum err api_exchange(const struct api *api, const char *path,
 		      struct http_request *request,
 		      struct http_response *response, struct err_info *info);
 
-/* Says in one line what a status of 400 and more means and what to do next;
+/* Says in one line why there was no answer, `code` of api_exchange, and what to
+ * do; the exit code. */
+int api_unreachable(const struct api *api, enum err code,
+		    const struct err_info *info);
+
+/* Says in one line what a status of 300 and more means and what to do next;
  * the exit code. */
 int api_refused(const struct api *api, const struct http_response *response);
 

@@ -39,13 +39,21 @@ finish(struct job_call *call, int status)
 static int
 job_id(const struct arguments *arguments, const char **id)
 {
-	if (arguments->word_count != 1 || !uuid_valid(arguments->words[0]))
-		return command_fail(ERR_INVALID,
-				    "needs one job id, such as "
-				    "019365a0-4c1e-7d2b-8f3a-5b6c7d8e9f01 "
-				    "(osapi client job list shows them)");
-	*id = arguments->words[0];
-	return 0;
+	const char *word = arguments->word_count ? arguments->words[0] : "";
+	char *safe;
+	int status;
+
+	*id = word;
+	if (arguments->word_count == 1 && uuid_valid(word))
+		return 0;
+	safe = terminal_safe(word);
+	status = command_fail(ERR_INVALID,
+			      "%.80s%sneeds one job id, such as "
+			      "019365a0-4c1e-7d2b-8f3a-5b6c7d8e9f01 "
+			      "(osapi client job list shows them)",
+			      safe ? safe : "", *word ? ": " : "");
+	free(safe);
+	return status;
 }
 
 static int
@@ -64,6 +72,25 @@ duration_flag(const struct arguments *arguments, const char *name,
 
 /* ---- making a job ---- */
 
+/* "a, b, c"; the caller frees it, NULL: no memory. */
+static char *
+joined(const char *const *words)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	const char *between = "";
+
+	for (; out && *words; words++) {
+		fprintf(out, "%s%s", between, *words);
+		between = ", ";
+	}
+	if (out && fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 static int
 unknown_operation(const struct spec *spec, const char *type)
 {
@@ -71,12 +98,14 @@ unknown_operation(const struct spec *spec, const char *type)
 	const struct spec_operation *list = spec_operations(spec, &count);
 	const char **names = calloc(count + 1, sizeof(*names));
 	char *safe = terminal_safe(type);
+	char *known;
 	const char *near;
 	int status;
 	size_t i;
 
 	for (i = 0; names && i < count; i++)
 		names[i] = list[i].type;
+	known = names ? joined(names) : NULL;
 	near = names ? command_suggest(type, names) : NULL;
 	if (near)
 		status = command_fail(ERR_INVALID,
@@ -84,11 +113,10 @@ unknown_operation(const struct spec *spec, const char *type)
 				      "%s?",
 				      safe ? safe : "?", near);
 	else
-		status =
-		    command_fail(ERR_INVALID,
-				 "unknown operation %.80s, known are those of "
-				 "x-osapi-operations in /api/v1/openapi.json",
-				 safe ? safe : "?");
+		status = command_fail(ERR_INVALID,
+				      "unknown operation %.80s, known are %s",
+				      safe ? safe : "?", known ? known : "?");
+	free(known);
 	free(safe);
 	free(names);
 	return status;
@@ -191,7 +219,7 @@ submit(const struct job_call *call, const json_t *body,
 	status = api_send(&call->api, JOBS_PATH, &request, response);
 	free(header);
 	free(text);
-	if (!status && response->status >= 400) {
+	if (!status && response->status >= 300) {
 		if (call->api.json)
 			api_print(response);
 		status = api_refused(&call->api, response);
@@ -210,12 +238,10 @@ show_created(const struct api *api, const struct http_response *response)
 	json_t *answer = NULL;
 	int status = 0;
 
-	if (api->json) {
+	if (api->json)
 		api_print(response);
-		return 0;
-	}
 	status = api_value(response, &answer);
-	if (!status)
+	if (!status && !api->json)
 		render_record(stdout, columns, 3, answer);
 	json_decref(answer);
 	return status;
@@ -414,7 +440,7 @@ retry(const struct job_call *call, const char *id, const char *target)
 	json_decref(body);
 	if (status)
 		return status;
-	if (response.status >= 400) {
+	if (response.status >= 300) {
 		if (call->api.json)
 			api_print(&response);
 		status = api_refused(&call->api, &response);

@@ -165,7 +165,7 @@ client_metrics(const struct cli *cli, const struct arguments *arguments)
 		return status;
 	status = api_call(&api, "GET", api.config->telemetry.metrics.path, NULL,
 			  API_TIMEOUT_MS, &response);
-	if (!status && response.status >= 400)
+	if (!status && response.status >= 300)
 		status = api_refused(&api, &response);
 	else if (!status)
 		api_print(&response);

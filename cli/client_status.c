@@ -41,11 +41,11 @@ print_once(const struct status_view *view)
 		return status;
 	if (view->api.json)
 		api_print(&response);
-	if (response.status >= 400)
+	if (response.status >= 300)
 		status = api_refused(&view->api, &response);
-	else if (!view->api.json)
+	else
 		status = api_value(&response, &answer);
-	if (answer)
+	if (answer && !view->api.json)
 		render_answer(stdout, view->endpoint, answer);
 	json_decref(answer);
 	http_release(&response);
@@ -119,7 +119,7 @@ refresh(struct status_view *view, struct http_response *response)
 		view->trouble = info;
 		return true;
 	}
-	if (response->status >= 400 && response->status < 500 &&
+	if (response->status >= 300 && response->status < 500 &&
 	    response->status != 429)
 		return false;
 	if (response->status >= 400)

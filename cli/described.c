@@ -120,7 +120,7 @@ show(const struct described_call *call, const struct api *api,
 
 	if (api->json)
 		api_print(response);
-	if (response->status == 204 || !response->size) {
+	if (response->status == 204) {
 		if (!api->json)
 			puts("done");
 		return 0;
@@ -170,8 +170,9 @@ exchange(struct described_call *call, const struct api *api)
 				  call->body, call->timeout_ms, &response);
 	if (status)
 		return status;
-	if (response.status < 400 ||
-	    strcmp(response.content_type, "application/json") == 0)
+	if (response.status < 300 ||
+	    (response.status >= 400 &&
+	     strcmp(response.content_type, "application/json") == 0))
 		status = show(call, api, &response);
 	else
 		status = show_refusal(call, api, &response);

@@ -296,7 +296,7 @@ refuse(const struct described_call *call)
 				*p = '-';
 		fputs(i ? "; " : "", out);
 		terminal_print(out, flag);
-		fputs(*flag ? " " : "", out);
+		fputs(*flag ? ": " : "", out);
 		terminal_print(out, error->detail);
 	}
 	if (out)

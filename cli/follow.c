@@ -149,7 +149,7 @@ send_quietly(const struct api *api, const char *path, int64_t timeout_ms,
 
 	if (may_pass(code, response->status))
 		return ASK_AGAIN;
-	return code == ERR_OK ? 0 : command_fail(code, "%s", info.text);
+	return code == ERR_OK ? 0 : api_unreachable(api, code, &info);
 }
 
 /* One request.  0: there is the job; ASK_AGAIN, where it may say nothing of a failure
@@ -174,7 +174,7 @@ ask(const struct api *api, struct followed *followed, int64_t turn_ms,
 				&followed->response);
 	if (status)
 		return status;
-	if (followed->response.status >= 400)
+	if (followed->response.status >= 300)
 		return api_refused(api, &followed->response);
 	return api_value(&followed->response, &followed->job);
 }

@@ -229,7 +229,6 @@ static const struct {
     {CURLE_URL_MALFORMAT, ERR_INVALID, "not a URL"},
     {CURLE_UNSUPPORTED_PROTOCOL, ERR_INVALID, "neither http nor https"},
     {CURLE_COULDNT_RESOLVE_HOST, ERR_UNAVAILABLE, "no such host name"},
-    {CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT, NULL},
     {CURLE_PEER_FAILED_VERIFICATION, ERR_SIGNATURE, NULL},
     {CURLE_SSL_CACERT_BADFILE, ERR_SIGNATURE,
      "the file of authorities cannot be read"},
@@ -239,6 +238,24 @@ static const struct {
      "the connection was closed without an answer"},
     {CURLE_OUT_OF_MEMORY, ERR_NO_MEMORY, "out of memory"},
 };
+
+/* How far a request had come when its time was over. */
+static enum err
+timed_out(CURL *curl, struct err_info *info)
+{
+	curl_off_t resolved = 0;
+	curl_off_t connected = 0;
+	curl_off_t all = 0; /* microseconds, as the others */
+
+	curl_easy_getinfo(curl, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+	curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
+	curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME_T, &all);
+	return err_set(info, ERR_TIMEOUT, "%s in %.0f s",
+		       !resolved    ? "its name was not resolved"
+		       : !connected ? "no connection"
+				    : "no whole answer",
+		       (double)all / 1e6);
+}
 
 /* Puts the reason of a failed connect(2) where libcurl only says that it did
  * not work. */
@@ -264,6 +281,13 @@ fail(struct exchange *x, CURLcode failed, struct err_info *info)
 		return err_set(info, ERR_TOO_LARGE,
 			       "the answer has more than %d octets",
 			       x->head.full ? HTTP_HEADERS_MAX : HTTP_BODY_MAX);
+	if (failed == CURLE_OPERATION_TIMEDOUT)
+		return timed_out(x->curl, info);
+	/* libcurl has one code for all that may be wrong with it */
+	if (failed == CURLE_PEER_FAILED_VERIFICATION &&
+	    strstr(text, "target host name"))
+		return err_set(info, ERR_FORBIDDEN,
+			       "its certificate is for another name");
 	if (failed == CURLE_COULDNT_CONNECT)
 		text = connect_reason(x->curl);
 	for (i = 0; i < sizeof(failures) / sizeof(*failures); i++) {

@@ -43,7 +43,8 @@ struct http_response {
 /*
  * Sends and waits for the whole answer.  Any status is ERR_OK.
  * ERR_UNAVAILABLE: no answer from there, `info` says why; ERR_TIMEOUT;
- * ERR_SIGNATURE: its certificate; ERR_INVALID: the URL; ERR_TOO_LARGE.  On success http_release is due.
+ * ERR_SIGNATURE: its certificate; ERR_FORBIDDEN: the certificate is for another
+ * name; ERR_INVALID: the URL; ERR_TOO_LARGE.  On success http_release is due.
  * From one thread.
  */
 enum err http_send(const struct http_request *request,

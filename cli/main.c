@@ -40,9 +40,17 @@ is_help(const char *word)
 	return strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0;
 }
 
+/* As a flag, since nearly every program knows it so. */
+static bool
+is_version(const char *word)
+{
+	return strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0;
+}
+
 static int
 dispatch(const struct cli *cli, int argc, char **argv)
 {
+	static char version[] = "version";
 	const struct command *command;
 	int used;
 
@@ -50,6 +58,8 @@ dispatch(const struct cli *cli, int argc, char **argv)
 		help_all();
 		return argc == 0 ? err_exit(ERR_INVALID) : 0;
 	}
+	if (is_version(argv[0]))
+		argv[0] = version;
 	if (strcmp(argv[0], "client") == 0)
 		return client_main(cli, argc - 1, argv + 1);
 	command = command_find(command_local, argc, argv, &used);
@@ -102,9 +112,11 @@ global_flags(struct cli *cli, int argc, char **argv)
 {
 	int i;
 
-	for (i = 1; i < argc && argv[i][0] == '-' && !is_help(argv[i]); i++) {
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		const char *word = argv[i];
 
+		if (is_help(word) || is_version(word))
+			break;
 		if (strcmp(word, "-d") == 0 || strcmp(word, "--debug") == 0) {
 			cli->debug = true;
 		} else if (strcmp(word, "-j") == 0 ||

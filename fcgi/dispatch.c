@@ -18,6 +18,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/schema.h"
+#include "lib/spec_route.h"
 
 static bool
 refuse(struct request *r, enum err err, const struct err_info *info)
@@ -47,6 +48,11 @@ route(struct request *r)
 			r->method, r->allow);
 	} else if (err == ERR_NOT_FOUND) {
 		err_set(&info, err, "there is nothing at this path");
+	} else if (err == ERR_INVALID) {
+		err_set(&info, err,
+			"a part of the path is not UTF-8, has a wrong percent "
+			"escape or more than %d octets",
+			SPEC_SEGMENT_SIZE - 1);
 	}
 	if (err) {
 		r->match.endpoint = NULL;
@@ -100,28 +106,44 @@ admit_body(struct request *r, size_t *size)
 		return refuse(r, err, &info);
 	if (!endpoint->body || *size == 0 || query_is_json(type))
 		return true;
-	err_set(&info, ERR_MEDIA_TYPE,
-		"Content-Type: application/json in UTF-8 is needed, not "
-		"\"%.64s\"",
-		type ? type : "");
+	if (type && *type)
+		err_set(&info, ERR_MEDIA_TYPE,
+			"Content-Type: application/json in UTF-8 is needed, "
+			"not \"%.64s\"",
+			type);
+	else
+		err_set(&info, ERR_MEDIA_TYPE,
+			"Content-Type is missing: application/json is needed");
 	return refuse(r, ERR_MEDIA_TYPE, &info);
 }
 
-/* The text of a parameter as it came, NULL: missing. */
-static const char *
-given(const struct request *r, const struct spec_parameter *parameter)
+/* "HTTP_IDEMPOTENCY_KEY" of "Idempotency-Key". */
+static void
+name_header(const char *header, char *name, size_t size)
 {
-	char name[128] = "HTTP_";
-	size_t n = strlen(name);
+	size_t n = (size_t)snprintf(name, size, "HTTP_");
 
+	for (; *header && n < size - 1; header++)
+		name[n++] = *header == '-'
+				? '_'
+				: (char)toupper((unsigned char)*header);
+	name[n] = '\0';
+}
+
+/* The text of a parameter as it came, NULL: missing; *twice: a header that came
+ * more than once. */
+static const char *
+given(const struct request *r, const struct spec_parameter *parameter,
+      bool *twice)
+{
+	char name[128];
+
+	*twice = false;
 	if (parameter->in == SPEC_IN_QUERY)
 		return query_value(&r->query, parameter->name);
 	if (parameter->in == SPEC_IN_HEADER) {
-		for (const char *p = parameter->name;
-		     *p && n < sizeof(name) - 1; p++)
-			name[n++] =
-			    *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-		name[n] = '\0';
+		name_header(parameter->name, name, sizeof(name));
+		*twice = request_param_repeated(r, name);
 		return request_param(r, name);
 	}
 	for (size_t i = 0; i < r->match.value_count; i++)
@@ -139,13 +161,17 @@ read_parameter(struct request *r, const struct spec_parameter *parameter,
 					     [SPEC_IN_HEADER] = "header"};
 	const json_t *document = spec_document(r->responder->spec);
 	const char *in = places[parameter->in];
-	const char *text = given(r, parameter);
+	bool twice;
+	const char *text = given(r, parameter, &twice);
 	struct schema_errors errors = {0};
 	const json_t *schema;
 	json_t *value = NULL;
 
 	if (text) {
-		if (!query_utf8(text, strlen(text)))
+		if (twice)
+			reply_collect_one(list, in, parameter->name,
+					  "comes twice");
+		else if (!query_utf8(text, strlen(text)))
 			reply_collect_one(list, in, parameter->name,
 					  "not UTF-8");
 		else if (schema_parse(document, parameter->schema,

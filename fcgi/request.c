@@ -30,6 +30,17 @@ request_param(const struct request *request, const char *name)
 	return FCGX_GetParam(name, request->fcgi.envp);
 }
 
+bool
+request_param_repeated(const struct request *request, const char *name)
+{
+	size_t size = strlen(name);
+	size_t count = 0;
+
+	for (char **p = request->fcgi.envp; p && *p; p++)
+		count += strncmp(*p, name, size) == 0 && (*p)[size] == '=';
+	return count > 1;
+}
+
 static void
 choose_id(struct request *r)
 {

@@ -95,6 +95,9 @@ struct request *request_read(struct responder *responder, int fd);
  * request_finish. */
 const char *request_param(const struct request *request, const char *name);
 
+/* Whether it comes more than once, as nginx passes a repeated header on. */
+bool request_param_repeated(const struct request *request, const char *name);
+
 /*
  * What is wrong with the request line: method, path, query.  ERR_INVALID with
  * the reason.  Called once, fills path and query.

@@ -57,7 +57,11 @@ required(const struct check *c, unsigned parts)
 		    !(key->required_by & parts) ||
 		    !config_value_empty(key, base + key->offset))
 			continue;
-		return refuse(c, key->name, "is required (%s)", key->help);
+		return refuse(c, key->name, "is required (%s)%s", key->help,
+			      *c->state->path
+				  ? ""
+				  : "; there is no osapi.yaml here or in "
+				    "/etc/osapi, -f FILE names another");
 	}
 	return ERR_OK;
 }

@@ -255,6 +255,10 @@ check_string(const struct config_key *key, const char *text,
 			       "\"%.64s\" does not begin with http:// or "
 			       "https://",
 			       text);
+	if ((key->flags & CONFIG_URL) && strpbrk(text, "?# "))
+		return err_set(info, ERR_INVALID,
+			       "has a space, a query or a fragment in it, "
+			       "which no base URL has");
 	if ((key->flags & CONFIG_URL) && has_user(text))
 		return err_set(info, ERR_INVALID,
 			       "has a user or a password in it, which every "

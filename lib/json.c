@@ -62,6 +62,11 @@ json_parse(const char *text, size_t size, json_t **value, struct err_info *info)
 	}
 	if (json_error_code(&error) == json_error_out_of_memory)
 		return err_set(info, ERR_NO_MEMORY, "JSON: out of memory");
+	if (json_error_code(&error) == json_error_null_character)
+		return err_set(info, ERR_INVALID,
+			       "JSON line %d, column %d: a text has a NUL "
+			       "(\\u0000) in it",
+			       error.line, error.column);
 	return err_set(info, ERR_INVALID, "JSON line %d, column %d: %s",
 		       error.line, error.column, error.text);
 }

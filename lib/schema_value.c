@@ -313,15 +313,22 @@ check_maximum(struct schema_check *c, const json_t *schema,
 /* ---- arrays ---- */
 
 static void
+report_items(struct schema_check *c, const char *bound, json_int_t limit,
+	     size_t count)
+{
+	schema_report(c, "must have at %s %lld item%s, has %zu", bound,
+		      (long long)limit, limit == 1 ? "" : "s", count);
+}
+
+static void
 check_min_items(struct schema_check *c, const json_t *schema,
 		const json_t *keyword, const json_t *value)
 {
 	(void)schema;
 	if (json_is_array(value) &&
 	    (json_int_t)json_array_size(value) < json_integer_value(keyword))
-		schema_report(c, "must have at least %lld items, has %zu",
-			      (long long)json_integer_value(keyword),
-			      json_array_size(value));
+		report_items(c, "least", json_integer_value(keyword),
+			     json_array_size(value));
 }
 
 static void
@@ -331,9 +338,8 @@ check_max_items(struct schema_check *c, const json_t *schema,
 	(void)schema;
 	if (json_is_array(value) &&
 	    (json_int_t)json_array_size(value) > json_integer_value(keyword))
-		schema_report(c, "must have at most %lld items, has %zu",
-			      (long long)json_integer_value(keyword),
-			      json_array_size(value));
+		report_items(c, "most", json_integer_value(keyword),
+			     json_array_size(value));
 }
 
 /* How many items are worth a look: no more than maxItems allows. */

@@ -377,6 +377,8 @@ store_job_delete(struct store *store, const char *id, struct err_info *info)
 	result = jetstream_last(store->broker, store->queue,
 				store_key(store->queue, key, "jobs.%s", id),
 				store->read, &message, &sequence, info);
+	if (result == ERR_NOT_FOUND)
+		return err_set(info, result, "no job %s", id);
 	if (result != ERR_OK)
 		return result;
 	marked = store_is_marker(message);

@@ -176,16 +176,19 @@ target_parse(const char *text, struct target *target, struct err_info *info)
 		err =
 		    label_check(text, (size_t)(colon - text), colon + 1, info);
 		if (err != ERR_OK)
-			return err_prefix(info, err, "target");
+			return err;
 		copy(t.key, sizeof(t.key), text, (size_t)(colon - text));
 		copy(t.value, sizeof(t.value), colon + 1, strlen(colon + 1));
 	} else {
 		t.kind = TARGET_HOST;
 		err = subject_host_check(text, t.host, info);
 		if (err != ERR_OK)
-			return err_prefix(info, err,
-					  "target (wanted _any, _all, a host "
-					  "name or key:value)");
+			return err_set(
+			    info, err,
+			    "wanted _any, _all, key:value or a host name: at "
+			    "most %d letters, digits, \"-\" and \".\", 1 to "
+			    "%d between dots",
+			    SUBJECT_HOST_MAX, HOST_LABEL_MAX);
 	}
 	*target = t;
 	return ERR_OK;

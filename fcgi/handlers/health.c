@@ -27,14 +27,21 @@ health_ready(struct request *r)
 	struct err_info info = {""};
 	enum err err;
 
-	err = responder_ready(r->responder, &info);
+	/* Everybody may ask, so hosts and subjects of NATS are not named;
+	 * /health/status and the log do that. */
+	err = broker_connected(r->responder->broker)
+		  ? responder_ready(r->responder, &info)
+		  : err_set(&info, ERR_UNAVAILABLE, "NATS is not connected");
 	/* The next request may come to another process. */
 	if (!err &&
 	    scoreboard_sum(r->responder->scoreboard, FAMILY_STARTING, 0, 0) > 0)
 		err = err_set(&info, ERR_UNAVAILABLE,
 			      "another process of the pool is starting");
-	if (!err)
-		err = store_ping(r->responder->store, PING_MS, &info);
+	if (!err) {
+		err = store_ping(r->responder->store, PING_MS, NULL);
+		if (err)
+			err_set(&info, err, "the job store: %s", err_text(err));
+	}
 	if (!err) {
 		reply_json(r, 200, json_pack("{s:s}", "status", "ready"));
 		return HANDLED;

@@ -212,8 +212,27 @@ def test_bad_parameters(reader, problem, path, words):
     problem(reader.get(path), 400, *words)
 
 
-def test_an_unknown_job(reader, problem):
-    problem(reader.get(f"{JOBS}/017f22e2-79b0-7cc3-98c4-dc0c0c07398f"), 404)
+def test_an_unknown_job(reader, writer, problem):
+    path = f"{JOBS}/017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+    said = [problem(reply, 404) for reply in (
+        reader.get(path), writer.request("DELETE", path),
+        writer.request("POST", f"{path}/retry"))]
+    assert {one["detail"] for one in said} == {
+        "no job 017f22e2-79b0-7cc3-98c4-dc0c0c07398f"}
+
+
+def test_an_idempotency_key_comes_once(stack, writer):
+    body = json.dumps(GOOD).encode()
+    with socket.create_connection(("127.0.0.1", stack.port), 60) as s:
+        s.sendall(b"POST /api/v1/jobs HTTP/1.1\r\nHost: a\r\n"
+                  b"Connection: close\r\nAuthorization: Bearer " +
+                  writer.token.encode() +
+                  b"\r\nContent-Type: application/json\r\n"
+                  b"Idempotency-Key: one\r\nIdempotency-Key: two\r\n"
+                  b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        answer = s.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert b'"field":"Idempotency-Key"' in answer, answer
 
 
 @pytest.mark.parametrize("kind", [

@@ -227,6 +227,12 @@ def test_flags_before_the_command(osapi, words, text):
     one_line(osapi(*words.split()), 2, text)
 
 
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_the_version_as_a_flag(osapi, flag):
+    assert osapi(flag).stdout == osapi("version").stdout
+    assert osapi("-j", flag).stdout == osapi("-j", "version").stdout
+
+
 def test_a_variable_that_is_no_key(osapi):
     done = osapi("client", "health", env={"OSAPI_API_CLIENT_ULR": "x"})
     assert done.returncode == 0
@@ -419,6 +425,9 @@ def test_tls(osapi, secure):
              "api.client.tls.ca")
     one_line(osapi("client", "--url", url, "job", "list", env={
         "OSAPI_API_CLIENT_TLS_CA": "/nowhere"}), 3, "api.client.tls.ca")
+    one_line(osapi("client", "--url", url.replace("localhost", "127.0.0.2"),
+                   "job", "list", env=authority), 3, "for another name",
+             "--url")
     one_line(osapi("client", "--url", url.replace("https", "http"), "job",
                    "list"), 1, "it sends us to https://", "--url")
     one_line(osapi("client", "--url",

@@ -72,7 +72,7 @@ def test_every_command(terminal, stack):
             ("system load -T nobody", 1, 'no live worker matches "nobody"'),
             ("system lod", 2, "did you mean osapi client system load?"),
             ("network ping 127.0.0.1 --count 1", 0, "Received"),
-            ("network ping elsewhere", 2, "--address not an IP address"),
+            ("network ping elsewhere", 2, "--address: not an IP address"),
             ("network dns get nonesuch0", 1, "nonesuch0"),
             ("job add system.os.get", 0, "created"),
             ("job add system.o.get", 2, "did you mean system.os.get?"),

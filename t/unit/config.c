@@ -141,6 +141,23 @@ keeps_passwords_of_urls_out(void)
 }
 
 static void
+wants_base_urls(void)
+{
+	static const char *const rows[] = {"http://a?b", "http://a/#b",
+					   "http://a b"};
+	char text[64];
+	struct err_info info = {{0}};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "api: {client: {url: '%s'}}",
+			 rows[i]);
+		OK(rows[i], load(text, 0, &info) == NULL);
+		HAS_TEXT(rows[i], info.text, "a query or a fragment in it");
+	}
+}
+
+static void
 refuses_with_file_and_line(void)
 {
 	static const struct {
@@ -616,6 +633,7 @@ const struct unit_case unit_cases[] = {
     {"has the defaults", has_the_defaults},
     {"takes every type", takes_every_type},
     {"keeps passwords of URLs out", keeps_passwords_of_urls_out},
+    {"wants base URLs", wants_base_urls},
     {"refuses with file and line", refuses_with_file_and_line},
     {"checks keys together, for the parts asked", checks_keys_together},
     {"goes flag, environment, file, default",

@@ -98,7 +98,7 @@ refuses_requests(void)
 		const char *words;
 	} rows[] = {
 	    {"{\"interface_name\":\"nolink0\"}", ERR_NOT_FOUND,
-	     "interface nolink0: if_nametoindex: No such device"},
+	     "interface nolink0: No such device"},
 	    {"{}", ERR_INVALID, "interface_name: nothing is not a name"},
 	    {"{\"interface_name\":\"\"}", ERR_INVALID, "interface_name"},
 	    {"{\"interface_name\":\"..\"}", ERR_INVALID, "interface_name"},

@@ -130,6 +130,7 @@ tells_failures_apart(void)
 	request.timeout_ms = 100;
 	IS_INT("no answer in time",
 	       exchange(&silent, &request, &response, &info), ERR_TIMEOUT);
+	HAS_TEXT("in words", info.text, "no whole answer in");
 	request.url = "file:///etc/passwd";
 	IS_INT("only http and https", http_send(&request, &response, &info),
 	       ERR_INVALID);

@@ -231,9 +231,9 @@ static void
 names_what_the_host_refuses(void)
 {
 	expect("no route", "{\"address\":\"203.0.113.1\"}",
-	       "connect(203.0.113.1): Network is unreachable");
+	       "203.0.113.1: Network is unreachable");
 	expect("broadcast", "{\"address\":\"255.255.255.255\"}",
-	       "connect(255.255.255.255): Network is unreachable");
+	       "255.255.255.255: Network is unreachable");
 	IS_INT("rule", COMMAND("iptables", "-I", "OUTPUT", "-j", "DROP"), 0);
 	expect("an own packet filter",
 	       "{\"address\":\"192.0.2.2\",\"count\":2}",

@@ -53,6 +53,7 @@ answers_without_nats(void)
 	IS_INT("not ready", answer.status, 503);
 	HAS_TEXT("not ready", answer.body, "\"status\":\"not_ready\"");
 	HAS_TEXT("says why", answer.body, "NATS is not connected");
+	OK("and not where, to everybody", !strstr(answer.body, "nats://"));
 	IS_TEXT("says when to come back",
 		fastcgi_header(&answer, "Retry-After"), "1");
 	fastcgi_answer_free(&answer);
@@ -98,6 +99,10 @@ static const struct refusal {
      NULL, NULL, "\"field\":\"limit\"", "three wrong parameters: the first"},
     {"GET", "/api/v1/jobs?limit=1&limit=2", ROLE_READ, NULL, NULL, 400, NULL,
      NULL, "comes twice", "a parameter twice"},
+    {"GET", "/api/v1/jobs/%ff", ROLE_READ, NULL, NULL, 400, NULL, NULL,
+     "a part of the path is not UTF-8", "a path that is not UTF-8"},
+    {"POST", "/api/v1/jobs", ROLE_WRITE, NULL, "{}", 415, NULL, NULL,
+     "Content-Type is missing", "a body of no type"},
     {"GET", "/api/v1/jobs/zzz", ROLE_READ, NULL, NULL, 400, NULL, NULL, "UUID",
      "a path parameter that is no UUID"},
     {"GET", "/api/v1/jobs", ROLE_READ, NULL, NULL, 503, "Retry-After", "1",

@@ -173,7 +173,7 @@ names_the_place(void)
 	    {"one of two members", dns, "{\"name\":\"a\"}",
 	     ": needs at least one of: servers, domains"},
 	    {"too few items", dns, "{\"name\":\"a\",\"servers\":[]}",
-	     "servers: must have at least 1 items, has 0"},
+	     "servers: must have at least 1 item, has 0"},
 	    {"items behind the limit are not looked at", dns,
 	     "{\"name\":\"a\",\"servers\":[\"::1\",\"::2\",\"::3\",\"x\"]}",
 	     "servers: must have at most 3 items, has 4"},

@@ -229,10 +229,10 @@ take_link(const json_t *data, struct dns_link *link, struct err_info *info)
 			       name ? name : "nothing");
 	index = if_nametoindex(name);
 	if (index == 0)
-		return err_set(
-		    info,
-		    errno == ENODEV || errno == ENXIO ? ERR_NOT_FOUND : ERR_IO,
-		    "interface %s: if_nametoindex: %s", name, strerror(errno));
+		return err_set(info,
+			       errno == ENODEV || errno == ENXIO ? ERR_NOT_FOUND
+								 : ERR_IO,
+			       "interface %s: %s", name, strerror(errno));
 	*link = (struct dns_link){name, (int)index};
 	return ERR_OK;
 }

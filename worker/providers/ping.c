@@ -72,8 +72,8 @@ parse_six(const char *text, size_t size, struct ping_address *address,
 	address->to.in6.sin6_scope_id = if_nametoindex(zone + 1);
 	if (address->to.in6.sin6_scope_id == 0)
 		return err_set(info, ERR_NOT_FOUND,
-			       "address: interface %.32s: if_nametoindex: %s",
-			       zone + 1, strerror(errno));
+			       "address: interface %.32s: %s", zone + 1,
+			       strerror(errno));
 	return ERR_OK;
 }
 
@@ -198,8 +198,8 @@ prepare(struct ping *ping, struct err_info *info)
 	if (err)
 		return err;
 	if (connect(ping->fd, &ping->address->to.any, ping->address->size) < 0)
-		return err_set(info, ERR_IO, "connect(%s): %s",
-			       ping->address->text, strerror(errno));
+		return err_set(info, ERR_IO, "%s: %s", ping->address->text,
+			       strerror(errno));
 	return ERR_OK;
 }
 
