@@ -260,14 +260,17 @@ main(int argc, char **argv)
 	struct config *config = NULL;
 	struct err_info info = {""};
 	int code = read_options(argc, argv, &options);
+	enum err err;
 
 	if (code >= 0)
 		return code;
 	log_init("osapi-worker", LOG_FORMAT_AUTO,
 		 options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	if (config_load(options.path, CONFIG_WORKER, NULL, &config, &info) !=
-	    ERR_OK)
-		return fail("configuration", &info);
+	err = config_load(options.path, CONFIG_WORKER, NULL, &config, &info);
+	if (err) {
+		fail("configuration", &info);
+		return err_exit(err);
+	}
 	if (config->debug && !options.debug)
 		log_init("osapi-worker", LOG_FORMAT_AUTO, LOG_LEVEL_DEBUG);
 	if (spec_load(&spec, &info) != ERR_OK)
