@@ -317,7 +317,7 @@ names_what_the_system_refuses(void)
 		   "{\"interface_name\":\"lo\",\"servers\":[\"192.0.2.9\"]}",
 		   got),
 	       ERR_FORBIDDEN);
-	HAS_TEXT("call", got, "mkostemp(");
+	HAS_TEXT("what", got, "no file can be made beside it");
 	HAS_TEXT("errno", got, strerror(EROFS));
 	IS_INT("umount", umount(directory), 0);
 }

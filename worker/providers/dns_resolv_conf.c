@@ -182,7 +182,9 @@ replace(const struct original *original, const char *text, size_t size,
 	snprintf(path, sizeof(path), "%s.XXXXXX", original->path);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
-		return FAIL(info, "mkostemp", path);
+		return err_set(info, errno_error(errno),
+			       "%s: no file can be made beside it: %s",
+			       original->path, strerror(errno));
 	err = fill_temporary(fd, path, original, text, size, info);
 	if (close(fd) < 0 && !err)
 		err = FAIL(info, "close", path);
