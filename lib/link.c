@@ -123,12 +123,23 @@ closed(natsConnection *connection, void *arg)
 	(void)pthread_mutex_unlock(&link->mutex);
 }
 
+/* The words of nats.c without its own "(file.c:line): " in front; NULL: none. */
+static const char *
+last_words(void)
+{
+	const char *words = nats_GetLastError(NULL);
+	const char *end = words && *words == '(' ? strstr(words, "): ") : NULL;
+
+	words = end ? end + 3 : words;
+	return words && *words ? words : NULL;
+}
+
 static void
 failed(natsConnection *connection, natsSubscription *subscription,
        natsStatus status, void *arg)
 {
 	struct link *link = arg;
-	const char *words = nats_GetLastError(NULL);
+	const char *words = last_words();
 
 	(void)connection;
 	(void)subscription;
@@ -390,9 +401,10 @@ link_open(struct link *link, const char *url, const struct config_nats *config,
 		return ERR_OK;
 	}
 	link->opened = 0;
-	words = nats_GetLastError(NULL);
-	return err_set(info, link_code(s), "%s: %s (%s)", url,
-		       natsStatus_GetText(s), words == NULL ? "" : words);
+	words = last_words();
+	return err_set(info, link_code(s), "%s: %s%s%s", url,
+		       natsStatus_GetText(s), words ? ": " : "",
+		       words ? words : "");
 }
 
 void
@@ -509,10 +521,8 @@ link_reason(const char *url, const struct config_nats *config, char *buf,
 		s = try_options(options, url, config);
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&connection, options);
-	words = s == NATS_OK ? NULL : nats_GetLastError(NULL);
-	(void)snprintf(buf, size, "%s%s%s",
-		       s == NATS_OK ? "just now it can" : natsStatus_GetText(s),
-		       given(words) ? ": " : "", given(words) ? words : "");
+	words = s == NATS_OK ? "just now it can" : last_words();
+	(void)snprintf(buf, size, "%s", words ? words : natsStatus_GetText(s));
 	natsConnection_Destroy(connection);
 	natsOptions_Destroy(options);
 }
