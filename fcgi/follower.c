@@ -143,15 +143,6 @@ follower_state(struct follower *f, struct follower_state *state)
 		       state->in_step_ms < FOLLOWER_STALE_MS;
 }
 
-bool
-follower_ready(struct follower *f)
-{
-	struct follower_state state;
-
-	follower_state(f, &state);
-	return state.ready;
-}
-
 /* ---- giving changes to the callback ---- */
 
 static enum follower_op

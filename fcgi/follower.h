@@ -88,7 +88,4 @@ struct follower_state {
 /* From every thread. */
 void follower_state(struct follower *follower, struct follower_state *state);
 
-/* follower_state's `ready`: reads from what was applied are trustworthy. */
-bool follower_ready(struct follower *follower);
-
 #endif

@@ -88,6 +88,14 @@ slot_at(const struct scoreboard *board, size_t i)
 	       i * board->slot_size;
 }
 
+static size_t
+memory_size(const struct scoreboard *board)
+{
+	return (HEAD + SHARDS * board->shard_size +
+		SCOREBOARD_SLOTS * board->slot_size) *
+	       sizeof(value);
+}
+
 enum err
 scoreboard_new(const struct spec *spec, struct scoreboard **scoreboard)
 {
@@ -103,7 +111,7 @@ scoreboard_new(const struct spec *spec, struct scoreboard **scoreboard)
 		return err;
 	}
 	lay_out(board);
-	memory = mmap(NULL, scoreboard_size(board), PROT_READ | PROT_WRITE,
+	memory = mmap(NULL, memory_size(board), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED) {
 		dimensions_free(board->dimensions);
@@ -125,7 +133,7 @@ scoreboard_free(struct scoreboard *board)
 {
 	if (!board)
 		return;
-	munmap(board->memory, scoreboard_size(board));
+	munmap(board->memory, memory_size(board));
 	dimensions_free(board->dimensions);
 	free(board);
 }
@@ -134,14 +142,6 @@ const struct dimensions *
 scoreboard_dimensions(const struct scoreboard *board)
 {
 	return board->dimensions;
-}
-
-size_t
-scoreboard_size(const struct scoreboard *board)
-{
-	return (HEAD + SHARDS * board->shard_size +
-		SCOREBOARD_SLOTS * board->slot_size) *
-	       sizeof(value);
 }
 
 struct scoreboard_slot *

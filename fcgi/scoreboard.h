@@ -80,9 +80,6 @@ void scoreboard_histogram(const struct scoreboard *scoreboard,
 			  enum family family, size_t a, size_t b,
 			  struct scoreboard_histogram *histogram);
 
-/* Octets of shared memory. */
-size_t scoreboard_size(const struct scoreboard *scoreboard);
-
 /*
  * Whether the caller shall count the change with number `sequence` of a log
  * that all processes read in order: true for one of them.  False before

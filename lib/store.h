@@ -228,13 +228,6 @@ enum err store_response_read(struct store *store, const char *id,
 			     const char *host, struct response *response,
 			     struct err_info *info);
 
-/* Calls `each` for every stored event of one job, oldest first; it returns
- * false to stop.  Costs a listing of the keys and a read an event: for the CLI
- * and for repair, not for requests. */
-enum err store_events_each(struct store *store, const char *id,
-			   bool (*each)(const struct event *event, void *arg),
-			   void *arg, struct err_info *info);
-
 /* Writes this host's heartbeat.  `previous` is the sequence of its last one (0:
  * must not exist or have been deleted); ERR_CONFLICT when somebody else wrote in between.
  * *sequence is the new one. */

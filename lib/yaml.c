@@ -345,19 +345,6 @@ yaml_parse(const char *text, size_t size, size_t max, struct yaml_node **root,
 	return code;
 }
 
-const struct yaml_node *
-yaml_member(const struct yaml_node *mapping, const char *key)
-{
-	size_t i;
-
-	if (!mapping || mapping->type != YAML_MAPPING)
-		return NULL;
-	for (i = 0; i < mapping->count; i++)
-		if (strcmp(mapping->keys[i], key) == 0)
-			return mapping->values[i];
-	return NULL;
-}
-
 static bool
 one_of(const char *text, const char *a, const char *b, const char *c)
 {

@@ -43,10 +43,6 @@ enum err yaml_parse(const char *text, size_t size, size_t max,
 /* Frees a tree; NULL is accepted.  (libyaml exports a yaml_free of its own.) */
 void yaml_tree_free(struct yaml_node *root);
 
-/* The value of a key of a mapping, or NULL. */
-const struct yaml_node *yaml_member(const struct yaml_node *mapping,
-				    const char *key);
-
 /* The tree as JSON, plain scalars by the YAML 1.2 core schema (null, true, 12,
  * 1.5, else string).  The caller owns the result; NULL when out of memory. */
 json_t *yaml_to_json(const struct yaml_node *root);

@@ -599,19 +599,6 @@ consumers_new(struct worker *worker, struct consumers **consumers,
 	return err;
 }
 
-bool
-consumers_ready(struct consumers *consumers)
-{
-	bool ready = true;
-	size_t i;
-
-	pthread_mutex_lock(&consumers->lock);
-	for (i = 0; i < consumers->count; i++)
-		ready = ready && consumers->items[i].state == STATE_ASKED;
-	pthread_mutex_unlock(&consumers->lock);
-	return ready;
-}
-
 void
 consumers_stop(struct consumers *consumers)
 {

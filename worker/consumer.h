@@ -24,9 +24,6 @@ struct consumers;
 enum err consumers_new(struct worker *worker, struct consumers **consumers,
 		       struct err_info *info);
 
-/* Whether every consumer exists and has been asked since the last reconnect. */
-bool consumers_ready(struct consumers *consumers);
-
 /* Asks no more, and hands back what comes. */
 void consumers_stop(struct consumers *consumers);
 

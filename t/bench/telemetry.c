@@ -261,8 +261,6 @@ main(int argc, char **argv)
 	printf("%-40s %8.0f ns\n", "the same, two threads, one shard",
 	       together);
 	printf("%-40s %8.0f ns\n", "traces of one POST /jobs", traces);
-	printf("%-40s %8zu KiB\n", "shared memory, untouched pages included",
-	       scoreboard_size(board) / 1024);
 	printf("{\"metrics_ns\":%.1f,\"traces_ns\":%.1f}\n", together, traces);
 	scoreboard_free(board);
 	spec_free(spec);

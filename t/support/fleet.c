@@ -11,6 +11,7 @@
 #include "lib/jetstream.h"
 #include "lib/json.h"
 #include "t/support/must.h"
+#include "t/support/story.h"
 #include "worker/consumer.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* changes */
@@ -121,8 +122,17 @@ static bool
 listens(void *arg)
 {
 	struct worker *worker = arg;
+	struct heartbeat heartbeat = {.labels = NULL};
+	uint64_t sequence;
+	bool is;
 
-	return consumers_ready(worker->consumers);
+	if (store_heartbeat_read(worker->store, worker->hostname, &heartbeat,
+				 &sequence, NULL) != ERR_OK)
+		return false;
+	is = heartbeat.listening &&
+	     strcmp(heartbeat.instance, worker->instance) == 0;
+	heartbeat_release(&heartbeat);
+	return is;
 }
 
 struct worker *
@@ -291,18 +301,17 @@ fleet_response(struct fleet *fleet, const char *id, const char *host,
 	return fleet_wait(fleet, look_for_response, &s);
 }
 
-static bool
+static void
 take_event(const struct event *event, void *arg)
 {
 	struct search *s = arg;
 
 	if (event->event != s->kind ||
 	    (s->host && strcmp(event->hostname, s->host) != 0))
-		return true;
+		return;
 	s->count++;
 	if (s->event)
 		*s->event = *event;
-	return true;
 }
 
 static bool
@@ -310,7 +319,7 @@ look_for_event(void *arg)
 {
 	struct search *s = arg;
 
-	store_events_each(s->fleet->store, s->id, take_event, s, NULL);
+	story_each(s->fleet->broker, s->fleet->config, s->id, take_event, s);
 	return s->count > 0;
 }
 

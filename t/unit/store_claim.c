@@ -9,6 +9,7 @@
 
 #include "lib/store.h"
 #include "t/support/job_store.h"
+#include "t/support/story.h"
 #include "t/support/nats_server.h"
 #include "t/unit/unit.h"
 
@@ -189,13 +190,12 @@ reads_job_and_answer_at_once(void)
 
 /* ---- events that are not waited for ---- */
 
-static bool
+static void
 note(const struct event *event, void *arg)
 {
 	char *text = arg;
 
 	snprintf(text + strlen(text), 64, "%s ", job_event_text(event->event));
-	return true;
 }
 
 static void
@@ -221,7 +221,7 @@ says_without_waiting(void)
 	IS_INT("the same again",
 	       store_events_begin(on.store, events, 2, &flight, &info), ERR_OK);
 	IS_INT("is no error", store_events_end(&flight, &info), ERR_OK);
-	store_events_each(on.store, ID, note, story, &info);
+	story_each(on.broker, on.config, ID, note, story);
 	IS_TEXT("each once, in order", story, "acknowledged started ");
 	nats_server_kill(on.server);
 	IS_INT("not without NATS: it says so now or in the end",

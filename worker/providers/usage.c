@@ -249,14 +249,3 @@ usage_ask(const char *target, int mount_id, int64_t timeout_ms,
 	free_question(question);
 	return err;
 }
-
-size_t
-usage_stuck(void)
-{
-	size_t count;
-
-	pthread_mutex_lock(&lock);
-	count = stuck_count;
-	pthread_mutex_unlock(&lock);
-	return count;
-}

@@ -33,7 +33,4 @@ struct usage {
 enum err usage_ask(const char *target, int mount_id, int64_t timeout_ms,
 		   struct usage *usage, struct err_info *info);
 
-/* How many questions are left behind at present. */
-size_t usage_stuck(void);
-
 #endif
