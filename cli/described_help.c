@@ -22,7 +22,7 @@ described_placeholder(const struct spec *spec, const json_t *schema)
 	static const struct {
 		const char *word, *placeholder;
 	} rows[] = {
-	    {"target", "HOST"}, {"duration", "DURATION"}, {"ip", "ADDRESS"},
+	    {"target", "HOST"}, {"timespan", "DURATION"}, {"ip", "ADDRESS"},
 	    {"uuid", "ID"},     {"interface", "NAME"},    {"domain", "DOMAIN"},
 	    {"integer", "N"},   {"array", "A,B"},         {"object", "JSON"}};
 	const char *format =

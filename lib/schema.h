@@ -4,7 +4,7 @@
  * osapi.yaml: type, enum, const, required, properties, additionalProperties,
  * items, minItems, maxItems, uniqueItems, minLength, maxLength, minimum,
  * maximum, pattern, format, anyOf, oneOf, allOf, minProperties, $ref into the document).
- * x-osapi-min-duration and x-osapi-max-duration bound a string of format duration.
+ * x-osapi-min-duration and x-osapi-max-duration bound a string of format timespan.
  * An integer is a number without fraction and exponent ("3.0" is none). A pattern is a POSIX
  * extended regular expression; lengths are in characters (code points).
  * Formats: uuid, ipv4, ipv6, ip, hostname, date-time, duration, interface, domain, target.

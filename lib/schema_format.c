@@ -142,7 +142,7 @@ static const struct format {
     {"target", is_target, NULL},
     {"date-time", is_date_time,
      "not an RFC 3339 time such as 2026-01-31T23:59:59Z"},
-    {"duration", is_duration, "not a duration such as 250ms, 30s or 2m"},
+    {"timespan", is_duration, "not a duration such as 250ms, 30s or 2m"},
     {"interface", is_interface, "not an interface name"},
 };
 
