@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +16,12 @@
 
 #include "fcgi/listener.h"
 #include "fcgi/pool.h"
-#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/signature.h"
+#include "t/support/await.h"
 #include "t/support/fastcgi.h"
 
 #define PATH_SIZE 1200
-#define LIMIT_MS  60000
 #define LOG_MAX   (16 * 1024 * 1024)
 
 struct api {
@@ -130,15 +128,13 @@ spawn(struct api *api)
 static void
 await_socket(const struct api *api)
 {
-	int64_t until = clock_mono_ms() + LIMIT_MS;
+	bool ended = false;
 	struct stat st;
 
-	while (stat(api->socket, &st) < 0) {
-		if (waitpid(api->pid, NULL, WNOHANG) == api->pid ||
-		    clock_mono_ms() > until)
-			fail("does not start, see", api->log);
-		poll(NULL, 0, 5);
-	}
+	if (!AWAIT(stat(api->socket, &st) == 0 ||
+		   (ended = waitpid(api->pid, NULL, WNOHANG) == api->pid)) ||
+	    ended)
+		fail("does not start, see", api->log);
 }
 
 struct api *
@@ -257,32 +253,26 @@ occurrences(const struct api *api, const char *text)
 bool
 api_log_has(const struct api *api, const char *text, int times)
 {
-	int64_t until = clock_mono_ms() + LIMIT_MS;
+	return AWAIT(occurrences(api, text) >= times);
+}
 
-	while (occurrences(api, text) < times) {
-		if (clock_mono_ms() > until)
-			return false;
-		poll(NULL, 0, 5);
-	}
-	return true;
+static bool
+is_ready(const struct api *api)
+{
+	struct fastcgi_call call = {.method = "GET", .uri = "/health/ready"};
+	struct fastcgi_answer answer;
+	bool is;
+
+	fastcgi_ask(api->socket, &call, &answer);
+	is = answer.status == 200;
+	fastcgi_answer_free(&answer);
+	return is;
 }
 
 bool
 api_wait_ready(const struct api *api)
 {
-	struct fastcgi_call call = {.method = "GET", .uri = "/health/ready"};
-	int64_t until = clock_mono_ms() + LIMIT_MS;
-	struct fastcgi_answer answer;
-	int status = 0;
-
-	while (status != 200 && clock_mono_ms() < until) {
-		fastcgi_ask(api->socket, &call, &answer);
-		status = answer.status;
-		fastcgi_answer_free(&answer);
-		if (status != 200)
-			poll(NULL, 0, 5);
-	}
-	return status == 200;
+	return AWAIT(is_ready(api));
 }
 
 const char *

@@ -5,6 +5,7 @@
  * file that nats-server writes once it listens; a restart names that port and
  * is ready when the server greets a connection.
  */
+#include "t/support/await.h"
 #include "t/support/nats_server.h"
 
 #include <arpa/inet.h>
@@ -22,10 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define READY_MS 30000 /* a guard against a hang, not a measure */
 
 struct nats_server {
 	char directory[PATH_MAX - 64];
@@ -38,21 +36,6 @@ struct nats_server {
 	char none[1];
 	struct config_nats config;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void
-pause_ms(int ms)
-{
-	(void)poll(NULL, 0, ms);
-}
 
 static void __attribute__((noreturn))
 fail(const struct nats_server *server, const char *what)
@@ -174,24 +157,25 @@ read_port(const struct nats_server *server)
 	return (int)strtol(at + strlen("://127.0.0.1:"), NULL, 10);
 }
 
+static bool
+takes_connections(struct nats_server *server)
+{
+	if (server->port == 0)
+		server->port = read_port(server);
+	if (server->port != 0 && greets(server->port))
+		return true;
+	if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
+		server->pid = 0;
+		fail(server, "ended at once");
+	}
+	return false;
+}
+
 void
 nats_server_wait(struct nats_server *server)
 {
-	int64_t end = now_ms() + READY_MS;
-
-	for (;;) {
-		if (server->port == 0)
-			server->port = read_port(server);
-		if (server->port != 0 && greets(server->port))
-			return;
-		if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
-			server->pid = 0;
-			fail(server, "ended at once");
-		}
-		if (now_ms() > end)
-			fail(server, "does not become ready");
-		pause_ms(5);
-	}
+	if (!AWAIT(takes_connections(server)))
+		fail(server, "does not become ready");
 }
 
 struct nats_server *

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
+#include "t/support/await.h"
 #include "t/support/certificate.h"
 #include "t/support/nats_server.h"
 #include "t/unit/unit.h"
@@ -138,15 +138,27 @@ request(struct broker *broker, const char *subject, int64_t timeout_ms,
 	return result;
 }
 
-/* Waits for a state; the guard is the only time limit. */
 static bool
 becomes(struct broker *broker, bool connected)
 {
-	int64_t end = clock_mono_ms() + GUARD_MS;
+	return AWAIT(broker_connected(broker) == connected);
+}
 
-	while (broker_connected(broker) != connected && clock_mono_ms() < end)
-		(void)usleep(2000);
-	return broker_connected(broker) == connected;
+/* Publishes until the server knows of the subscription. */
+static bool
+is_heard(struct broker *broker, const char *subject, const char *text,
+	 struct seen *seen)
+{
+	return AWAIT(publish(broker, subject, text) == ERR_OK &&
+		     count_seen(seen) > 0);
+}
+
+/* The same for who answers, or at least takes, requests. */
+static bool
+is_there(struct broker *broker, const char *subject, int64_t timeout_ms)
+{
+	return AWAIT(request(broker, subject, timeout_ms, NULL) !=
+		     ERR_UNAVAILABLE);
 }
 
 /* Answers every message with its own text. */
@@ -189,9 +201,7 @@ delivers(void)
 	       ERR_OK);
 	IS_INT("the other connection's messages come once the server knows it",
 	       broker_ping(broker, GUARD_MS, &rtt_us), ERR_OK);
-	do
-		(void)publish(broker, "a.b", "1");
-	while (count_seen(&seen) == 0 && usleep(1000) == 0);
+	OK("the subscription is known", is_heard(broker, "a.b", "1", &seen));
 	OK("hears", wait_seen(&seen, "1") > 0);
 	IS_INT("nothing was missed", (int)broker_reconnects(broker), 0);
 	broker_unsubscribe(subscription);
@@ -213,8 +223,7 @@ asks_many(void)
 
 	(void)broker_subscribe(broker, "echo.*", echo, broker, &subscription,
 			       NULL);
-	while (request(broker, "echo.first", 1000, NULL) == ERR_UNAVAILABLE)
-		(void)usleep(1000);
+	OK("somebody is there", is_there(broker, "echo.first", 1000));
 	for (int i = 0; i < BROKER_MANY_MAX; i++) {
 		(void)snprintf(text, sizeof(text), "%d", i);
 		messages[i] = message("echo.x", text);
@@ -284,8 +293,7 @@ keeps_headers(void)
 
 	(void)broker_subscribe(broker, "headers", answer_headers, broker,
 			       &subscription, NULL);
-	while (request(broker, "headers", 1000, NULL) == ERR_UNAVAILABLE)
-		(void)usleep(1000);
+	OK("somebody is there", is_there(broker, "headers", 1000));
 	(void)natsMsgHeader_Add(with, "X", "one");
 	(void)natsMsgHeader_Add(with, "X", "two");
 	IS_INT("a request with headers is answered",
@@ -379,9 +387,8 @@ publishes_nothing_late(void)
 	nats_server_restart(server);
 	IS_INT("it comes back", broker_wait(broker, GUARD_MS), ERR_OK);
 	OK("and says that something was missed", broker_reconnects(broker) > 0);
-	do
-		(void)publish(broker, "ghost", "alive");
-	while (count_seen(&seen) == 0 && usleep(1000) == 0);
+	OK("the subscription is known",
+	   is_heard(broker, "ghost", "alive", &seen));
 	OK("the subscription survived", wait_seen(&seen, "alive") > 0);
 	IS_TEXT("nothing of what failed ever came", seen.last, "alive");
 	broker_unsubscribe(subscription);
@@ -423,11 +430,9 @@ ends_requests_of_a_lost_connection(void)
 
 	/* Somebody who listens and never answers. */
 	(void)broker_subscribe(broker, "mute", see, &seen, &subscription, NULL);
-	while (request(broker, "mute", 1, NULL) == ERR_UNAVAILABLE)
-		(void)usleep(1000);
+	OK("somebody is there", is_there(broker, "mute", 1));
 	(void)pthread_create(&thread, NULL, ask_mute, &asking);
-	while (!atomic_load(&asking.begun))
-		(void)usleep(1000);
+	OK("it asks", AWAIT(atomic_load(&asking.begun)));
 	nats_server_kill(server);
 	/* Would take 5 minutes, if it waited for its own limit. */
 	(void)pthread_join(thread, NULL);
@@ -477,10 +482,7 @@ notices_a_frozen_server(void)
 	nats_server_thaw(server);
 	IS_INT("it comes back", broker_wait(broker, GUARD_MS), ERR_OK);
 	/* It is told a moment after it is so. */
-	begun = clock_mono_ms();
-	while (atomic_load(&changes.ups) != atomic_load(&changes.downs) &&
-	       clock_mono_ms() - begun < GUARD_MS)
-		(void)usleep(1000);
+	(void)AWAIT(atomic_load(&changes.ups) == atomic_load(&changes.downs));
 	OK("the loss was told", atomic_load(&changes.downs) >= 1);
 	IS_INT("and each return", atomic_load(&changes.ups),
 	       atomic_load(&changes.downs));
@@ -550,17 +552,13 @@ waits_for_its_credentials(void)
 	struct err_info info = {.text = ""};
 	struct broker *broker = NULL;
 	struct seen seen = SEEN;
-	int64_t end = clock_mono_ms() + GUARD_MS;
 
 	IS_INT("credentials that are refused today are no error",
 	       broker_new(&config, "unit", &broker, &info), ERR_OK);
 	/* nats.c gives a connection up that was refused twice; two of them are
 	 * refused more often only if they are opened anew. */
-	while (nats_server_logged(server, "authentication error") < 6 &&
-	       clock_mono_ms() < end)
-		(void)usleep(2000);
 	OK("it goes on trying",
-	   nats_server_logged(server, "authentication error") >= 6);
+	   AWAIT(nats_server_logged(server, "authentication error") >= 6));
 	IS_INT("it is not let in", request(broker, "$JS.API.INFO", 100, &info),
 	       ERR_UNAVAILABLE);
 	IS_INT(
@@ -574,9 +572,7 @@ waits_for_its_credentials(void)
 	       ERR_OK);
 	IS_INT("its inbox works",
 	       request(broker, "$JS.API.INFO", GUARD_MS, &info), ERR_OK);
-	do
-		(void)publish(broker, "later", "1");
-	while (count_seen(&seen) == 0 && usleep(1000) == 0);
+	OK("the subscription is known", is_heard(broker, "later", "1", &seen));
 	OK("its subscription too", wait_seen(&seen, "1") > 0);
 	broker_unsubscribe(subscription);
 	broker_free(broker);
@@ -666,8 +662,7 @@ serves_many_threads(void)
 
 	(void)broker_subscribe(broker, "echo.*", echo, broker, &subscription,
 			       NULL);
-	while (request(broker, "echo.first", 1000, NULL) == ERR_UNAVAILABLE)
-		(void)usleep(1000);
+	OK("somebody is there", is_there(broker, "echo.first", 1000));
 	for (int i = 0; i < ASKERS; i++)
 		(void)pthread_create(&threads[i], NULL, ask_often, broker);
 	for (int i = 0; i < ASKERS; i++) {

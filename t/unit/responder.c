@@ -1,8 +1,8 @@
 /* t/unit/responder.c: a pool that is spoken to in FastCGI, well and badly. */
+#include "t/support/await.h"
 #include "t/unit/unit.h"
 
 #include <jansson.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,7 @@
 #include "t/support/fastcgi.h"
 #include "t/support/nats_server.h"
 
-#define SILENT   1000
-#define LIMIT_MS 30000 /* only against waiting for ever */
+#define SILENT 1000
 
 static struct api *api; /* without NATS: nobody listens on its port */
 
@@ -579,13 +578,10 @@ accepted(void)
 	return count;
 }
 
-/* Whether so many are open, after a while. */
 static bool
 come_to(int count)
 {
-	for (int i = 0; accepted() != count && i < LIMIT_MS / 10; i++)
-		poll(NULL, 0, 10);
-	return accepted() == count;
+	return AWAIT(accepted() == count);
 }
 
 static void

@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/jetstream.h"
 #include "lib/json.h"
+#include "t/support/await.h"
 #include "t/support/job_store.h"
 #include "t/unit/unit.h"
 
@@ -426,13 +426,11 @@ fails_fast_without_server(void)
 	struct job job;
 	struct err_info info = {.text = ""};
 	uint64_t revision = 0;
-	int64_t end = clock_mono_ms() + GUARD_MS;
 
 	job_store_open(&on, unit_directory(), NULL);
 	job_store_provision(&on);
 	nats_server_kill(on.server);
-	while (broker_connected(on.broker) && clock_mono_ms() < end)
-		(void)usleep(1000);
+	OK("the loss is seen", AWAIT(!broker_connected(on.broker)));
 	job_store_make(&job, "_any");
 	IS_INT("nothing was stored, and that is certain",
 	       create(&on, &job, &revision, &info), ERR_UNAVAILABLE);
@@ -531,8 +529,8 @@ keeps_what_it_acknowledged(void)
 	for (int i = 0; i < 5; i++) {
 		int before = atomic_load(&writing->acknowledged);
 
-		while (atomic_load(&writing->acknowledged) < before + 100)
-			(void)usleep(1000);
+		OK("it writes",
+		   AWAIT(atomic_load(&writing->acknowledged) >= before + 100));
 		nats_server_kill(on.server);
 		nats_server_restart(on.server);
 	}

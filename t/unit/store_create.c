@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/jetstream.h"
 #include "lib/json.h"
 #include "lib/store.h"
+#include "t/support/await.h"
 #include "t/support/job_store.h"
+#include "t/support/must.h"
 #include "t/unit/unit.h"
 
 #define GUARD_MS 60000 /* a guard against a hang, not a measure */
@@ -142,8 +143,7 @@ waits_for_a_leader(void)
 	job_store_open(&on, unit_directory(), NULL);
 	job_store_join(&other, &on, NULL);
 	(void)pthread_create(&thread, NULL, create_one, &waiting);
-	while (!atomic_load(&waiting.begun))
-		(void)usleep(1000);
+	OK("it begins", AWAIT(atomic_load(&waiting.begun)));
 	job_store_provision(&other);
 	(void)pthread_join(thread, NULL);
 	IS_INT("the job is stored when there is somebody", waiting.result,
@@ -199,20 +199,13 @@ provision_cluster(struct cluster *cluster)
 						   {NULL, NULL}};
 	struct job_store first = {.server = cluster->nodes[0]};
 	struct err_info info = {.text = ""};
-	int64_t end = clock_mono_ms() + GUARD_MS;
-	enum err result;
 
 	(void)snprintf(first.directory, sizeof(first.directory), "%s",
 		       unit_directory());
 	job_store_join(&cluster->on, &first, replicas);
 	/* It needs a leader of its own first. */
-	do {
-		result = store_provision(cluster->on.store, &info);
-	} while (result != ERR_OK && clock_mono_ms() < end &&
-		 usleep(50000) == 0);
-	IS_INT("provisioned on three servers", result, ERR_OK);
-	if (result != ERR_OK)
-		(void)printf("    %s\n", info.text);
+	if (!AWAIT(store_provision(cluster->on.store, &info) == ERR_OK))
+		must(ERR_TIMEOUT, "provisioning on three servers", &info);
 }
 
 /* The number of the node that leads the job bucket; -1: none. */

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/jetstream.h"
 #include "lib/json.h"
 #include "lib/store.h"
+#include "t/support/await.h"
 #include "t/support/job_store.h"
 #include "t/unit/unit.h"
 
@@ -348,17 +348,18 @@ wait_followed(struct followed *followed, size_t wanted)
 	return count;
 }
 
-/* Whether nothing came within a moment. */
+/* Changes something that is not looked at, and whether any change came. */
 static bool
-wait_none(struct followed *followed)
+hears_of_changes(struct job_store *on, struct followed *followed)
 {
-	bool none;
+	struct err_info info = {.text = ""};
+	bool is;
 
-	(void)usleep(1000);
+	(void)store_heartbeat_delete(on->store, "nobody", &info);
 	(void)pthread_mutex_lock(&followed->mutex);
-	none = followed->others == 0;
+	is = followed->others > 0;
 	(void)pthread_mutex_unlock(&followed->mutex);
-	return none;
+	return is;
 }
 
 static void
@@ -382,9 +383,7 @@ republishes_changes(void)
 	(void)broker_subscribe(on.broker, STORE_CHANGES_PREFIX ">", follow,
 			       &followed, &subscription, &info);
 	/* Until the server knows the subscription, changes are not sent. */
-	do
-		(void)store_heartbeat_delete(on.store, "nobody", &info);
-	while (wait_none(&followed));
+	OK("changes are sent", AWAIT(hears_of_changes(&on, &followed)));
 	(void)job_store_add(&on, &job, "_any");
 	text = job_store_text(&job, &size);
 	IS_INT(

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
 #include "t/support/await.h"
 #include "t/unit/unit.h"
 #include "worker/providers/mounts.h"
