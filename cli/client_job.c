@@ -169,8 +169,8 @@ make_body(const struct job_call *call, json_t **body)
 	if (!type || arguments->word_count > 1 ||
 	    (arguments->word_count == 1 && type != arguments->words[0]))
 		return command_fail(ERR_INVALID,
-				    "needs --operation TYPE (--help tells "
-				    "more)");
+				    "--operation: is required, such as "
+				    "system.hostname.get (--help tells more)");
 	operation = spec_operation(call->api.spec, type);
 	if (!operation)
 		return unknown_operation(call->api.spec, type);

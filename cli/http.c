@@ -250,7 +250,8 @@ timed_out(CURL *curl, struct err_info *info)
 	curl_easy_getinfo(curl, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
 	curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
 	curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME_T, &all);
-	return err_set(info, ERR_TIMEOUT, "%s in %.0f s",
+	return err_set(info, connected ? ERR_TIMEOUT : ERR_UNAVAILABLE,
+		       "%s in %.0f s",
 		       !resolved    ? "its name was not resolved"
 		       : !connected ? "no connection"
 				    : "no whole answer",
