@@ -38,9 +38,9 @@ int api_open(const struct cli *cli, const struct arguments *arguments,
 void api_close(struct api *api);
 
 /*
- * Sends `method` to the API's `path` (with query, encoded) with a JSON body (NULL: none)
- * and waits at most timeout_ms.  0: there is an answer, of any status; http_release is
- * due.
+ * Sends `method` to the API's `path` (with query, encoded) with a JSON body
+ * (NULL: none) and waits at most timeout_ms.  0: there is an answer, of any
+ * status; http_release is due.
  */
 int api_call(const struct api *api, const char *method, const char *path,
 	     const json_t *body, int64_t timeout_ms,

@@ -124,8 +124,8 @@ add(struct arguments *arguments, const struct argument *flag, const char *value)
 	return true;
 }
 
-/* Adds a flag with the value behind it in its own word or, where `value` is NULL
- * and it takes one, in the next; *i moves on to that. */
+/* Adds a flag with the value behind it in its own word or, where `value` is
+ * NULL and it takes one, in the next; *i moves on to that. */
 static bool
 add_value(struct arguments *arguments, const struct argument *flag,
 	  const char *value, int argc, char **argv, int *i)
@@ -251,8 +251,8 @@ arguments_joined(const struct arguments *arguments, const char *name)
 #define HELP_WIDTH  80
 
 /* The help of a flag with what its schema says of the value: "One of: a, b.",
- * "(30s)" for a default.  The marks of code (`_any`) are for web pages.  The caller
- * frees it. */
+ * "(30s)" for a default.  The marks of code (`_any`) are for web pages.
+ * The caller frees it. */
 static char *
 help_text(const struct argument *flag)
 {

@@ -14,9 +14,8 @@
 #define ARGUMENTS_WORDS_MAX 16
 
 struct argument {
-	const char *
-	    name; /* "target", without the dashes; "_" may be written "-" and back */
-	char letter; /* 'T', 0: none */
+	const char *name; /* "target", without dashes; "_" may be "-" */
+	char letter;      /* 'T', 0: none */
 	/* placeholder, "HOST", or the words that it may be, "read|write";
 	 * NULL: takes none */
 	const char *value;
@@ -42,13 +41,14 @@ struct arguments {
 	const char *words[ARGUMENTS_WORDS_MAX];
 };
 
-/* Adds flags to what is known; `rows` ends with a NULL name.  A name that is known already
- * is left as it is. */
+/* Adds flags to what is known; `rows` ends with a NULL name.  A name that is
+ * known already is left as it is. */
 void arguments_know(struct arguments *arguments, const struct argument *rows);
 
 /*
  * Reads argv: "--name value", "--name=value", "-N value", "-Nvalue", "-ab" for
- * "-a -b"; "--" ends the flags, "-" is a word.  False after one line on stderr.  Keeps pointers into argv.
+ * "-a -b"; "--" ends the flags, "-" is a word.  False after one line on stderr.
+ * Keeps pointers into argv.
  */
 bool arguments_parse(struct arguments *arguments, int argc, char **argv);
 
@@ -58,8 +58,8 @@ const char *arguments_value(const struct arguments *arguments,
 
 bool arguments_has(const struct arguments *arguments, const char *name);
 
-/* All values of a flag joined by ","; the caller frees it; NULL: not given, or no
- * memory. */
+/* All values of a flag joined by ","; the caller frees it; NULL: not
+ * given, or no memory. */
 char *arguments_joined(const struct arguments *arguments, const char *name);
 
 /* Prints what is known, a line each. */

@@ -22,8 +22,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The cell's text, safe for a terminal (cli/terminal.h); "-" where there is nothing to
- * show.  The caller frees it; NULL: out of memory. */
+/* The cell's text, safe for a terminal (cli/terminal.h); "-" where there is
+ * nothing to show.  The caller frees it; NULL: out of memory. */
 char *cell_text(const char *format, const json_t *value);
 
 /* Whether such a cell stands at the right edge of its column. */

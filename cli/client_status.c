@@ -1,6 +1,6 @@
 /*
- * cli/client_status.c: `osapi client job status`: the queue in numbers, once, or
- * again and again on a terminal.
+ * cli/client_status.c: `osapi client job status`: the queue in numbers, once,
+ * or again and again on a terminal.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,8 +104,8 @@ take_answer(struct status_view *view, json_t *answer)
 			 &tm);
 }
 
-/* Asks once more.  What may pass is kept in view->trouble; what will not (a token
- * that has expired) ends the view: false with *response set. */
+/* Asks once more.  What may pass is kept in view->trouble; what will not (a
+ * token that has expired) ends the view: false with *response set. */
 static bool
 refresh(struct status_view *view, struct http_response *response)
 {

@@ -47,8 +47,8 @@ extern const struct command
 extern const struct argument command_arguments[];
 
 /*
- * Runs `osapi client ...` (argv[0] is the word behind "client"): first command_client,
- * then the commands of the description.
+ * Runs `osapi client ...` (argv[0] is the word behind "client"): first
+ * command_client, then the commands of the description.
  */
 int client_main(const struct cli *cli, int argc, char **argv);
 
@@ -57,8 +57,9 @@ void command_know(const struct command *command, const struct argument *common,
 		  struct arguments *arguments);
 
 /*
- * Reads the words behind a command (argv[0] is the first) and runs it, or helps; the
- * exit code.  `prefix` is what stands before its words, "client " or "".
+ * Reads the words behind a command (argv[0] is the first) and runs
+ * it, or helps; the exit code.  `prefix` is what stands before its
+ * words, "client " or "".
  */
 int command_start(const struct command *command, const char *prefix,
 		  const struct argument *common, const struct cli *cli,
@@ -69,14 +70,16 @@ int command_start(const struct command *command, const char *prefix,
 int command_fail(enum err code, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The row whose words begin argv, the longest first; *used is the number of words. */
+/* The row whose words begin argv, the longest first; *used is
+ * the number of words. */
 const struct command *command_find(const struct command *table, int argc,
 				   char **argv, int *used);
 
 /* How many words of argv are exactly `words` ("job get"); 0: they differ. */
 int command_matched(const char *words, int argc, char **argv);
 
-/* The nearest known word by edit distance, for "did you mean"; NULL: none near. */
+/* The nearest known word by edit distance, for "did you
+ * mean"; NULL: none near. */
 const char *command_suggest(const char *word, const char *const *known);
 
 #endif

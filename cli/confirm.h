@@ -14,8 +14,8 @@ extern const struct argument confirm_arguments[];
 
 /*
  * Whether `operation` may go to `target` (NULL: the API's default).  Asks on a
- * terminal where it changes more than one host.  Without one only `yes` lets through
- * what may do so, however many hosts there are now.
+ * terminal where it changes more than one host.  Without one only `yes` lets
+ * through what may do so, however many hosts there are now.
  * 0: go on; else the exit code, after a line on stderr.
  */
 int confirm_change(const struct api *api,

@@ -9,7 +9,8 @@
 #include "cli/command.h"
 #include "lib/spec.h"
 
-/* The endpoint whose words begin argv, the longest first; *used is their number; NULL: none. */
+/* The endpoint whose words begin argv, the longest first; *used is their
+ * number; NULL: none. */
 const struct spec_endpoint *described_find(const struct spec *spec, int argc,
 					   char **argv, int *used);
 

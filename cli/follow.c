@@ -152,8 +152,8 @@ send_quietly(const struct api *api, const char *path, int64_t timeout_ms,
 	return code == ERR_OK ? 0 : api_unreachable(api, code, &info);
 }
 
-/* One request.  0: there is the job; ASK_AGAIN, where it may say nothing of a failure
- * that may pass; else an exit code after a line on stderr. */
+/* One request.  0: there is the job; ASK_AGAIN, where it may say nothing of a
+ * failure that may pass; else an exit code after a line on stderr. */
 static int
 ask(const struct api *api, struct followed *followed, int64_t turn_ms,
     bool quiet)

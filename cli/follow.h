@@ -21,8 +21,8 @@ struct followed {
 
 /*
  * GET of the job until it has ended or the limit is over.  A line on stderr
- * tells on a terminal how far it is.  0 (also when it has not ended), or an exit
- * code after a line on stderr; follow_release is due in any case.
+ * tells on a terminal how far it is.  0 (also when it has not ended), or an
+ * exit code after a line on stderr; follow_release is due in any case.
  */
 int follow(const struct api *api, struct followed *followed);
 

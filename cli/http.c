@@ -53,7 +53,8 @@ append(char *data, size_t one, size_t count, void *arg)
 }
 
 /* Where the value of an Authorization header begins in a line, its end where
- * there is none; libcurl tells of HTTP/2's in the middle of a line of its own. */
+ * there is none; libcurl tells of HTTP/2's in the middle of
+ * a line of its own. */
 static size_t
 secret_at(const char *line, size_t size)
 {

@@ -50,15 +50,15 @@ struct http_response {
 enum err http_send(const struct http_request *request,
 		   struct http_response *response, struct err_info *info);
 
-/* The value of the answer's last header of this name, "" where there is none; cut to
- * `size`. */
+/* The value of the answer's last header of this name, "" where there is
+ * none; cut to `size`. */
 void http_header(const struct http_response *response, const char *name,
 		 char *out, size_t size);
 
 void http_release(struct http_response *response);
 
-/* Appends `text` percent-encoded (RFC 3986: all but unreserved characters) to `buf`,
- * which has `size` octets; false: it does not fit. */
+/* Appends `text` percent-encoded (RFC 3986: all but unreserved characters) to
+ * `buf`, which has `size` octets; false: it does not fit. */
 bool http_encode(char *buf, size_t size, const char *text);
 
 #endif

@@ -10,7 +10,8 @@
 
 #include "lib/spec.h"
 
-/* Everything: what was asked, the timeline with durations, the hosts and their results. */
+/* Everything: what was asked, the timeline with durations, the hosts
+ * and their results. */
 void job_view(FILE *out, const struct spec *spec, const json_t *job);
 
 /* Only the results, as the operation's typed endpoint would show them. */

@@ -9,8 +9,8 @@
 
 /*
  * Writes a line without its end.  One of ours (JSON, lib/log.h) becomes
- * "09:38:43 job completed job_id=... duration_ms=4", with its level in front where that
- * is not info; every other line is as it is, safe for a terminal.
+ * "09:38:43 job completed job_id=... duration_ms=4", with its level in front
+ * where that is not info; every other line is as it is, safe for a terminal.
  */
 void log_line_print(FILE *out, const char *line, size_t size);
 

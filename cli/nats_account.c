@@ -3,10 +3,11 @@
  *
  * What it may: write its own events, results and heartbeat; read jobs by their
  * id, and whether they have ended; read its own results and its heartbeat;
- * make, ask and acknowledge the consumers by which it hears of jobs.  Each is an import, and the user's
- * permissions say the same once more, so that anything else is refused in
- * words.  A request to JetStream's API has the prefix NATS_JS_PREFIX here, as
- * every account has subjects below $JS.API of its own.
+ * make, ask and acknowledge the consumers by which it hears of jobs.
+ * Each is an import, and the user's permissions say the same once more,
+ * so that anything else is refused in words.  A request to JetStream's
+ * API has the prefix NATS_JS_PREFIX here, as every account has subjects
+ * below $JS.API of its own.
  */
 #include "cli/nats_account.h"
 

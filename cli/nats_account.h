@@ -4,8 +4,8 @@
  * A permission on subjects alone does not hold a hostile worker: whatever it is
  * answered goes to the subject that its request names for it, and the broker
  * publishes there what the worker may not.  In an account of its own those
- * subjects are the worker's own ones, and what it is given of the API's account are
- * the imports that are written here.
+ * subjects are the worker's own ones, and what it is given of the API's account
+ * are the imports that are written here.
  */
 #ifndef OSAPI_CLI_NATS_ACCOUNT_H
 #define OSAPI_CLI_NATS_ACCOUNT_H

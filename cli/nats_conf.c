@@ -34,7 +34,8 @@ struct rule {
 	enum names names;
 };
 
-/* It makes the streams, stores jobs, keeps an index and reads the dead letters. */
+/* It makes the streams, stores jobs, keeps an index and
+ * reads the dead letters. */
 static const struct rule api_publish[] = {
     {"$JS.API.STREAM.INFO.%s", NAMES_STREAMS},
     {"$JS.API.STREAM.CREATE.%s", NAMES_STREAMS},

@@ -22,14 +22,15 @@ struct nats_watch_plan {
 
 /*
  * Starts nats-server and stays until it has ended; returns its exit code, 128 +
- * the number of the signal that ended it, or 0 when it was asked to stop and did.
+ * the number of the signal that ended it, or 0 when it was
+ * asked to stop and did.
  *
  * It is probed at a pace.  One that has answered before and then answers
  * nothing for nats.server.mute_after gets SIGKILL and is started again: nothing
  * that it acknowledged is lost by that.  SIGTERM and SIGINT stop it (SIGKILL
- * where it does not), SIGHUP reloads.  Tells systemd READY, RELOADING, STOPPING and
- * WATCHDOG where NOTIFY_SOCKET is set.  Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD;
- * for one thread, before others are started.
+ * where it does not), SIGHUP reloads.  Tells systemd READY, RELOADING, STOPPING
+ * and WATCHDOG where NOTIFY_SOCKET is set.  Blocks SIGTERM, SIGINT, SIGHUP and
+ * SIGCHLD; for one thread, before others are started.
  */
 int nats_watch(const struct nats_watch_plan *plan);
 

@@ -4,8 +4,8 @@
  *
  *   HOST PASSWORD [KEY:VALUE ...]
  *
- * KEY:VALUE are the labels by which jobs may reach that host.  Lines with "#" in
- * front and empty ones are skipped.
+ * KEY:VALUE are the labels by which jobs may reach that host.  Lines with "#"
+ * in front and empty ones are skipped.
  */
 #ifndef OSAPI_CLI_NATS_WORKERS_H
 #define OSAPI_CLI_NATS_WORKERS_H
@@ -31,16 +31,16 @@ struct nats_workers {
 	struct nats_worker *items;
 };
 
-/* Reads the file; `path` "" is an empty list.  ERR_INVALID says "file:line: what
- * was wrong".  On success nats_workers_release is due. */
+/* Reads the file; `path` "" is an empty list.  ERR_INVALID says "file:line:
+ * what was wrong".  On success nats_workers_release is due. */
 enum err nats_workers_read(const char *path, struct nats_workers *workers,
 			   struct err_info *info);
 
 /* Wipes the passwords and frees. */
 void nats_workers_release(struct nats_workers *workers);
 
-/* Adds a line for a host that has none (ERR_EXISTS); the file is made with `mode` where
- * there is none.  `labels` is "KEY:VALUE,..." or NULL. */
+/* Adds a line for a host that has none (ERR_EXISTS); the file is made with
+ * `mode` where there is none.  `labels` is "KEY:VALUE,..." or NULL. */
 enum err nats_workers_add(const char *path, mode_t mode, const char *host,
 			  const char *password, const char *labels,
 			  struct err_info *info);

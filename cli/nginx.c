@@ -369,7 +369,8 @@ nginx_render(const struct nginx_plan *plan, FILE *out, struct err_info *info)
 	return code;
 }
 
-/* The directory of `--standalone`, absolute: nginx would look below its prefix. */
+/* The directory of `--standalone`, absolute: nginx would
+ * look below its prefix. */
 static enum err
 standalone(const char *dir, char path[static PATH_MAX],
 	   char access_log[static PATH_MAX], struct err_info *info)

@@ -1,4 +1,5 @@
-/* cli/output.c: the first reason is kept, stdio only keeps that there was one. */
+/* cli/output.c: the first reason is kept, stdio only keeps
+ * that there was one. */
 #include "cli/output.h"
 
 #include <errno.h>

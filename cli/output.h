@@ -13,12 +13,12 @@ void output_init(void);
 /* Writes octets on standard output. */
 void output_write(const char *data, size_t size);
 
-/* Writes what is buffered, so that it comes before what goes to stderr; a failure is
- * kept for output_finish. */
+/* Writes what is buffered, so that it comes before what goes to stderr; a
+ * failure is kept for output_finish. */
 void output_flush(void);
 
-/* The program's exit code: `status`, or after one line on stderr 1 where it would be
- * 0 and not all could be written. */
+/* The program's exit code: `status`, or after one line on stderr 1 where it
+ * would be 0 and not all could be written. */
 int output_finish(int status);
 
 #endif

@@ -4,8 +4,8 @@
  * Each program has a process group of its own, gets SIGTERM when this process
  * dies, and is started again after a doubling delay when it ends.  What it
  * prints goes line by line into {log_dir}/{name}.log, and with `verbose` to
- * stderr as well.  For one thread; owns SIGINT, SIGTERM, SIGHUP and SIGCHLD of the
- * process from supervisor_new on.
+ * stderr as well.  For one thread; owns SIGINT, SIGTERM, SIGHUP and SIGCHLD of
+ * the process from supervisor_new on.
  */
 #ifndef OSAPI_CLI_SUPERVISE_H
 #define OSAPI_CLI_SUPERVISE_H
@@ -42,8 +42,8 @@ enum err supervisor_add(struct supervisor *supervisor,
 bool supervisor_step(struct supervisor *supervisor, int timeout_ms);
 
 /* Runs one more program with our own input and output until it ends, and
- * steps meanwhile.  *status is its exit code, 128 + signal, or -1: a signal asked
- * to stop or the time was over, and it was killed. */
+ * steps meanwhile.  *status is its exit code, 128 + signal, or -1: a signal
+ * asked to stop or the time was over, and it was killed. */
 enum err supervisor_run(struct supervisor *supervisor, const char *const *argv,
 			int64_t timeout_ms, int *status, struct err_info *info);
 

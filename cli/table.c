@@ -171,8 +171,8 @@ hide_one(struct fit *fit)
 	return true;
 }
 
-/* Makes the columns fit into `width`: shorter times, then fewer columns.  False:
- * they do not. */
+/* Makes the columns fit into `width`: shorter times, then fewer columns.
+ * False: they do not. */
 static bool
 make_fit(struct fit *fit, const json_t *rows, size_t width)
 {

@@ -34,7 +34,8 @@ const char *terminal_colour_code(const char *colour);
 size_t terminal_width(FILE *out);
 size_t terminal_height(FILE *out);
 
-/* How many columns `text` takes (UTF-8; escape sequences of colours take none). */
+/* How many columns `text` takes (UTF-8; escape sequences of
+ * colours take none). */
 size_t terminal_columns(const char *text);
 
 /* Writes a safe text, at most `columns` of it; colours in it stay whole. */

@@ -140,7 +140,8 @@ token_validate(const struct cli *cli, const struct arguments *arguments)
 	config_free(config);
 	if (code == ERR_OK)
 		return 0;
-	/* without the next step of an expired login: this one was asked about */
+	/* without the next step of an expired login: this
+	 * one was asked about */
 	fprintf(stderr, "osapi: not valid: %s\n", info.text);
 	return err_exit(code);
 }

@@ -99,8 +99,8 @@ is_ready(const struct up *up, struct err_info *why)
 	return ready;
 }
 
-/* Whether the worker has told the registry that it is here, so that the first job does
- * not find an empty fleet. */
+/* Whether the worker has told the registry that it is here, so that the first
+ * job does not find an empty fleet. */
 static bool
 has_worker(const struct up *up, const char *token, struct err_info *why)
 {

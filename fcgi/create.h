@@ -29,10 +29,11 @@ struct create {
 
 /*
  * Stores the job, its notification, and puts it into the index.  job->id is
- * written in any case that may have stored something.  On success *job is due to job_release.
- * ERR_UNAVAILABLE at once when NATS is away or nothing is known of the workers
- * yet; ERR_NOT_FOUND with live_only: no live worker matches; ERR_BUSY: the store
- * is full (reserve_check); ERR_UNKNOWN_OUTCOME; ERR_EXISTS: the id is taken.
+ * written in any case that may have stored something.  On success *job is due
+ * to job_release.  ERR_UNAVAILABLE at once when NATS is away or nothing is
+ * known of the workers yet; ERR_NOT_FOUND with live_only: no live worker
+ * matches; ERR_BUSY: the store is full (reserve_check); ERR_UNKNOWN_OUTCOME;
+ * ERR_EXISTS: the id is taken.
  */
 enum err create_job(struct responder *responder, const struct create *create,
 		    struct job *job, uint64_t *revision, struct err_info *info);

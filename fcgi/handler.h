@@ -15,7 +15,7 @@
 
 enum handled {
 	HANDLED, /* an answer was written; the caller finishes the request */
-	PARKED, /* the request has gone to the waiters and must not be touched */
+	PARKED,  /* the request is the waiters' and must not be touched */
 };
 
 struct handler {

@@ -299,7 +299,7 @@ index_page(struct index *index, int status, size_t offset, size_t limit,
 		if (n == 0) {
 			*total = list->count;
 			below = offset < list->count ? list->count - offset : 0;
-		} else { /* the list may have changed: go on below the last id */
+		} else { /* the list may have changed: below the last id */
 			below = index_list_rank(list, &last);
 		}
 		got = copy_views(list, below, page + n, max);

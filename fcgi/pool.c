@@ -29,8 +29,8 @@
 #define DELAY_FIRST_MS 100
 #define DELAY_LAST_MS  10000
 #define LIVED_MS       60000 /* a process that lived so long died by accident */
-#define RELOAD_MS      15000 /* until old ones go though new ones are not ready */
-#define STUCK_MS       30000 /* without a sign of life; half a watchdog's time */
+#define RELOAD_MS      15000 /* until old ones go, also without new ones */
+#define STUCK_MS       30000 /* without a sign of life; half a watchdog's */
 #define RETIRED_MS     (RESPONDER_RETIRE_MS + RESPONDER_GRACE_MS + 5000)
 #define KILL_MS        (RESPONDER_STOP_MS + RESPONDER_GRACE_MS + 5000)
 

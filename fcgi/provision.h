@@ -15,8 +15,8 @@
 
 struct provision;
 
-/* Starts the thread; what it is given outlives it.  `nats` is what the broker was
- * made with: where there is no connection it tells why. */
+/* Starts the thread; what it is given outlives it.  `nats` is what the broker
+ * was made with: where there is no connection it tells why. */
 enum err provision_new(struct broker *broker, struct store *store,
 		       const struct config_nats *nats,
 		       struct provision **provision);

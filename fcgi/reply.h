@@ -3,9 +3,9 @@
  *
  * Each reply_* writes one whole answer, at most one per request: status,
  * Content-Type, Content-Length, Cache-Control: no-store, X-Request-Id, the
- * headers of reply_header, and the body (not for HEAD).  A client that has gone is
- * no error: the answer is dropped and counted.  On the thread that owns the
- * request.
+ * headers of reply_header, and the body (not for HEAD).  A client that
+ * has gone is no error: the answer is dropped and counted.  On the thread
+ * that owns the request.
  */
 #ifndef OSAPI_FCGI_REPLY_H
 #define OSAPI_FCGI_REPLY_H

@@ -20,7 +20,7 @@
 
 #define RESERVE_EVENTS 2048  /* octets of a host's events of one job */
 #define RESERVE_RESULT 2048  /* of its result; some are larger, most are not */
-#define RESERVE_SLACK  65536 /* for what other threads and processes just take */
+#define RESERVE_SLACK  65536 /* for what others take at the same time */
 
 /*
  * Whether a job whose document has `size` octets fits in with what `hosts`

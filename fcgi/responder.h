@@ -69,7 +69,8 @@ struct responder { /* everything outlives the requests that use it */
 };
 
 /* How long a process that is told to stop waits: for silent connections, and
- * for parked requests at SIGTERM (the service stops) and at SIGUSR1 (others took over). */
+ * for parked requests at SIGTERM (the service stops) and at SIGUSR1
+ * (others took over). */
 #define RESPONDER_GRACE_MS   1000
 #define RESPONDER_STOP_MS    10000
 #define RESPONDER_RETIRE_MS  310000 /* above the longest timeout of a request */

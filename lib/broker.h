@@ -1,11 +1,11 @@
 /*
  * lib/broker.h: the connection to NATS.
  *
- * Two connections a process, one to publish and to ask, one that listens, so that a
- * slow subscriber never delays an acknowledgement.  They reconnect for ever
- * (every 250 ms), nothing is buffered while they are down: a call then fails at
- * once with ERR_UNAVAILABLE.  A server that is mute is noticed after 3 s.
- * NATS callbacks only enqueue.  Make it after fork(2), once a process.
+ * Two connections a process, one to publish and to ask, one that listens, so
+ * that a slow subscriber never delays an acknowledgement.  They reconnect for
+ * ever (every 250 ms), nothing is buffered while they are down: a call then
+ * fails at once with ERR_UNAVAILABLE.  A server that is mute is noticed after
+ * 3 s. NATS callbacks only enqueue.  Make it after fork(2), once a process.
  *
  * All inboxes, and so all replies, are below INBOX_PREFIX + "{name}.",
  * where {name} is the configured user, else client_name, else `name`, with
@@ -46,8 +46,8 @@ struct broker_subscription;
  * cannot work are (ERR_INVALID: unreadable credentials, bad TLS files).
  * The configured host may be several with a comma between them, of which any
  * will do.  With TLS, the certificate of each server of a cluster must be good
- * for the (first) configured host.  `name` is the connection's name where config has none.
- * Copies what it needs.
+ * for the (first) configured host.  `name` is the connection's name where
+ * config has none.  Copies what it needs.
  */
 enum err broker_new(const struct config_nats *config, const char *name,
 		    struct broker **broker, struct err_info *info);
@@ -128,8 +128,9 @@ enum err broker_request_many(struct broker *broker, natsMsg *const *messages,
 			     size_t count, int64_t timeout_ms,
 			     natsMsg **replies, struct err_info *info);
 
-/* Called on a nats.c thread, one message at a time a subscription; it owns `message`
- * (natsMsg_Destroy) and must only enqueue: no request, no long lock. */
+/* Called on a nats.c thread, one message at a time a subscription;
+ * it owns `message` (natsMsg_Destroy) and must only enqueue: no
+ * request, no long lock. */
 typedef void (*broker_handler)(natsMsg *message, void *arg);
 
 /* Listens on the subscriber connection; survives reconnects. */
@@ -141,7 +142,8 @@ enum err broker_subscribe(struct broker *broker, const char *subject,
 /* Ends it and waits until its handler no longer runs; NULL is accepted. */
 void broker_unsubscribe(struct broker_subscription *subscription);
 
-/* A new unique subject below this program's own inbox prefix; buf is returned. */
+/* A new unique subject below this program's own inbox
+ * prefix; buf is returned. */
 char *broker_inbox(struct broker *broker, char buf[static 128]);
 
 /* Called by broker_published, on the caller's thread: to be measured.  Set
@@ -155,8 +157,8 @@ void broker_on_published(struct broker *broker,
  * until it was given up, and the result. */
 void broker_published(struct broker *broker, int64_t us, enum err result);
 
-/* Called after each change of broker_connected, on a nats.c thread. It must only
- * set a flag or write to an eventfd.  Set once, before traffic. */
+/* Called after each change of broker_connected, on a nats.c thread. It must
+ * only set a flag or write to an eventfd.  Set once, before traffic. */
 void broker_on_change(struct broker *broker,
 		      void (*changed)(bool connected, void *arg), void *arg);
 

@@ -2,8 +2,8 @@
  * lib/clock.h: wall clock, monotonic clock, and their texts.
  *
  * Wall time is int64_t nanoseconds since 1970 UTC, `_ns`; monotonic time is
- * int64_t milliseconds of CLOCK_MONOTONIC, `_ms` (`_us` microseconds).  All functions may be called
- * from every thread.
+ * int64_t milliseconds of CLOCK_MONOTONIC, `_ms` (`_us` microseconds).  All
+ * functions may be called from every thread.
  */
 #ifndef OSAPI_LIB_CLOCK_H
 #define OSAPI_LIB_CLOCK_H

@@ -3,9 +3,9 @@
  *
  * One const table in config.c has a row per key (name, type, offset, default,
  * minimum, maximum, flags, help); parsing, environment names, check, dump and
- * the manual page are made from it.  Order: flag > environment > file > default.
- * A struct config does not change after it was loaded and may be read by every
- * thread.
+ * the manual page are made from it.  Order: flag > environment > file >
+ * default.  A struct config does not change after it was loaded and may be
+ * read by every thread.
  */
 #ifndef OSAPI_LIB_CONFIG_H
 #define OSAPI_LIB_CONFIG_H
@@ -195,11 +195,11 @@ struct config_override {
 /*
  * Loads the configuration.  `path` NULL: OSAPI_FILE, ./osapi.yaml,
  * /etc/osapi/osapi.yaml, and no file at all is allowed; a path that was named
- * must exist.  `parts` is an OR of enum config_part: their required keys must be
- * there, their *_file secrets are read, their values are in range.  Unknown keys and wrong
- * types anywhere in the file are refused.  `overrides` ends with a NULL key
- * (NULL: none).  ERR_INVALID and ERR_NOT_FOUND come with
- * "file:line: key: what was wrong, what was expected".
+ * must exist.  `parts` is an OR of enum config_part: their required keys must
+ * be there, their *_file secrets are read, their values are in range.  Unknown
+ * keys and wrong types anywhere in the file are refused.  `overrides` ends with
+ * a NULL key (NULL: none).  ERR_INVALID and ERR_NOT_FOUND come with "file:line:
+ * key: what was wrong, what was expected".
  * The caller frees *config.  Reads the environment: not while other threads
  * change it.
  */

@@ -2,8 +2,8 @@
  * lib/config_key.h: what lib/config*.c share; nothing else includes it.
  *
  * config_table.c has the one row per key; config_value.c turns texts and YAML
- * into a key's field and back; config_check.c looks at what keys mean together; config.c
- * loads, dumps and frees.
+ * into a key's field and back; config_check.c looks at what keys mean together;
+ * config.c loads, dumps and frees.
  */
 #ifndef OSAPI_LIB_CONFIG_KEY_H
 #define OSAPI_LIB_CONFIG_KEY_H

@@ -60,8 +60,8 @@ enum err document_encode(const struct document_field *fields, const void *value,
 
 /*
  * Reads the text into `value`, a zeroed struct.  References that were taken
- * before a failure stay in it: release it in any case.  `what` names the document in
- * messages.
+ * before a failure stay in it: release it in any case.  `what` names the
+ * document in messages.
  */
 enum err document_decode(const struct document_field *fields, const char *what,
 			 const char *text, size_t size, size_t max, void *value,

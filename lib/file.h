@@ -12,9 +12,9 @@
 /*
  * Reads all of `path` into a new buffer (caller frees), NUL after `*size`
  * octets.  More than `max` octets is ERR_TOO_LARGE, a missing file
- * ERR_NOT_FOUND, EACCES ERR_FORBIDDEN; `info` names path and errno.  Reads files of /proc and
- * /sys, whose size stat(2) does not know.  Waits up to 10 s for each part of what
- * somebody writes into a pipe.  From every thread.
+ * ERR_NOT_FOUND, EACCES ERR_FORBIDDEN; `info` names path and errno.  Reads
+ * files of /proc and /sys, whose size stat(2) does not know.  Waits up to 10 s
+ * for each part of what somebody writes into a pipe.  From every thread.
  */
 enum err file_read(const char *path, size_t max, char **data, size_t *size,
 		   struct err_info *info);

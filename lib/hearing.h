@@ -24,10 +24,11 @@ struct hearing {
 
 /*
  * Calls `each` for every consumer of a worker of this host name and these
- * labels, a label "web.dev" counting as "web" and "web.dev", until it returns an error, which is
- * returned.  Own ones are named "worker-{host}-{hash}", unique for host and
- * filter and of bounded length.  `config` gives job.stream_subjects and
- * job.consumer_name.  ERR_INVALID: labels whose subject is too long.
+ * labels, a label "web.dev" counting as "web" and "web.dev", until it returns
+ * an error, which is returned.  Own ones are named "worker-{host}-{hash}",
+ * unique for host and filter and of bounded length.  `config` gives
+ * job.stream_subjects and job.consumer_name.  ERR_INVALID: labels whose
+ * subject is too long.
  */
 enum err hearing_each(const struct config *config, const char *host,
 		      const struct config_map *labels,

@@ -271,7 +271,8 @@ holds(const json_t *theirs, const json_t *ours)
 	return json_equal(theirs, ours) == 1;
 }
 
-/* What the server refuses for reasons of its own is our configuration's fault. */
+/* What the server refuses for reasons of its own is our
+ * configuration's fault. */
 static enum err
 refused(enum err result, json_int_t server, const char *what, const char *name,
 	struct err_info *info)

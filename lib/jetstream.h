@@ -1,14 +1,15 @@
 /*
  * lib/jetstream.h: the part of JetStream that osapi speaks, on the documented
  * $JS.API subjects (NATS ADR-1, -8, -13, -15), because nats.c's own calls
- * cost a thread a consumer or overflow (pull), or a round trip a message (publish).
+ * cost a thread a consumer or overflow (pull), or a round trip a
+ * message (publish).
  *
  * All functions may be called from every thread.  Errors of the server become:
  * 10071 (wrong last sequence) ERR_CONFLICT, 10037/10014/10059 (no message,
  * consumer, stream) ERR_NOT_FOUND, 10023/10028/10047/10077 (no room) ERR_BUSY,
  * 10054 (message over the stream's limit) ERR_TOO_LARGE, no responders and
- * 10008/10009 (no leader) ERR_UNAVAILABLE, others ERR_INTERNAL with the server's
- * words in `info`.
+ * 10008/10009 (no leader) ERR_UNAVAILABLE, others ERR_INTERNAL with the
+ * server's words in `info`.
  */
 #ifndef OSAPI_LIB_JETSTREAM_H
 #define OSAPI_LIB_JETSTREAM_H
@@ -30,9 +31,10 @@ struct jetstream_ack {
 };
 
 /*
- * Publishes `count` messages (at most 8) in one round trip and waits for their acknowledgements.
- * errors[i] and acks[i] tell each one's fate; the result is the first that is
- * not ERR_OK.  ERR_UNKNOWN_OUTCOME: no acknowledgement in time.
+ * Publishes `count` messages (at most 8) in one round trip and waits for
+ * their acknowledgements.  errors[i] and acks[i] tell each one's fate; the
+ * result is the first that is not ERR_OK.  ERR_UNKNOWN_OUTCOME: no
+ * acknowledgement in time.
  */
 enum err jetstream_publish(struct broker *broker, natsMsg *const *messages,
 			   size_t count, int64_t timeout_ms,
@@ -109,9 +111,9 @@ enum err jetstream_last_many(struct broker *broker, enum jetstream_read read,
  * inbox that the caller subscribed with broker_subscribe) within `expires_ms`
  * (0: only what is there now); returns at once.  The server says with a
  * status message (header, no data; jetstream_status) that a request ended
- * early.  `heartbeat_ms` (0: none; at most half of expires_ms) asks for a status
- * 100 at least so often: a consumer or stream that is not there is answered
- * by silence.
+ * early.  `heartbeat_ms` (0: none; at most half of expires_ms) asks for a
+ * status 100 at least so often: a consumer or stream that is not there is
+ * answered by silence.
  */
 enum err jetstream_pull(struct broker *broker, const char *stream,
 			const char *consumer, const char *reply_subject,

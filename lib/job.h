@@ -5,8 +5,8 @@
  *
  * A job document is immutable; what happened to it is a list of events, one
  * document each; a host's result is a response.  Status is computed
- * from these.  All documents are JSON; a job document is signed (lib/signature.h) over the
- * exact octets that job_encode made.
+ * from these.  All documents are JSON; a job document is signed
+ * (lib/signature.h) over the exact octets that job_encode made.
  */
 #ifndef OSAPI_LIB_JOB_H
 #define OSAPI_LIB_JOB_H
@@ -43,8 +43,9 @@ struct job {
 	char traceparent[TRACE_PARENT_SIZE]; /* W3C Trace Context, "" none */
 	char tracestate[TRACE_STATE_SIZE];   /* the same */
 	char retry_of[UUID_SIZE]; /* the job that this one repeats, "" none */
-	json_t *
-	    expected; /* array of host names, sorted; owned; for _any empty: one answer of whoever */
+	/* array of host names, sorted; owned; empty for _any: one answer of
+	 * whoever */
+	json_t *expected;
 };
 
 /* Releases what the members own; the struct itself is the caller's. */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Steps over a string whose opening quote is text[i]; the index of its closing quote,
- * or size. */
+/* Steps over a string whose opening quote is text[i]; the index of its
+ * closing quote, or size. */
 static size_t
 skip_string(const char *text, size_t size, size_t i)
 {

@@ -20,7 +20,8 @@
 /*
  * Parses exactly one JSON value of at most JSON_DEPTH_MAX nested levels.
  * Duplicate member names, invalid UTF-8, NUL in strings and text behind the
- * value are refused: ERR_INVALID, with line and column in `info`.  The caller owns *value.
+ * value are refused: ERR_INVALID, with line and column in `info`.  The
+ * caller owns *value.
  */
 enum err json_parse(const char *text, size_t size, json_t **value,
 		    struct err_info *info);

@@ -123,7 +123,8 @@ closed(natsConnection *connection, void *arg)
 	(void)pthread_mutex_unlock(&link->mutex);
 }
 
-/* The words of nats.c without its own "(file.c:line): " in front; NULL: none. */
+/* The words of nats.c without its own "(file.c:line): " in
+ * front; NULL: none. */
 static const char *
 last_words(void)
 {

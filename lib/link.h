@@ -20,7 +20,8 @@
 #include "lib/config.h"
 #include "lib/error.h"
 
-/* Called on a nats.c thread, `replaced` on the link's own; none may close it. */
+/* Called on a nats.c thread, `replaced` on the link's own;
+ * none may close it. */
 struct link_events {
 	void (*changed)(void *arg); /* `up` may have changed */
 	void (*lost)(void *arg);    /* what was sent may not be answered */
@@ -50,9 +51,9 @@ struct link {
 char *link_address(const struct config_nats *config);
 
 /*
- * Opens it, to any of the addresses in `url`; `link` is zeroed memory that stays where it is.  A server that
- * is away is no error.  `inbox_prefix` is for nats.c's own inboxes.
- * link_close and link_release are due in any case.
+ * Opens it, to any of the addresses in `url`; `link` is zeroed memory that
+ * stays where it is.  A server that is away is no error.  `inbox_prefix` is for
+ * nats.c's own inboxes.  link_close and link_release are due in any case.
  */
 enum err link_open(struct link *link, const char *url,
 		   const struct config_nats *config, const char *name,
@@ -75,8 +76,8 @@ void link_release(struct link *link);
 /* Writes the URL of the server of the moment, "" for none. */
 void link_url(const struct link *link, char *buf, size_t size);
 
-/* Writes why there is no connection, by trying once more (at most 1 s a step): of
- * the tries that it makes by itself nats.c keeps no words. */
+/* Writes why there is no connection, by trying once more (at most 1 s a step):
+ * of the tries that it makes by itself nats.c keeps no words. */
 void link_reason(const char *url, const struct config_nats *config, char *buf,
 		 size_t size);
 

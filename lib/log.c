@@ -44,7 +44,8 @@ static struct {
 
 static _Thread_local struct log_context context;
 
-/* Whether JOURNAL_STREAM ("device:inode") names our stderr (systemd.exec(5)). */
+/* Whether JOURNAL_STREAM ("device:inode") names our stderr
+ * (systemd.exec(5)). */
 static bool
 stderr_is_journal(void)
 {

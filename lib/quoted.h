@@ -1,6 +1,6 @@
 /*
- * lib/quoted.h: strings in double quotes, as YAML and nats-server's configuration
- * have them.
+ * lib/quoted.h: strings in double quotes, as YAML and nats-server's
+ * configuration have them.
  */
 #ifndef OSAPI_LIB_QUOTED_H
 #define OSAPI_LIB_QUOTED_H

@@ -207,7 +207,8 @@ count_matches(struct schema_check *c, const json_t *list, const json_t *value)
 	return matches;
 }
 
-/* Where each alternative only requires one member: "servers, search_domains". */
+/* Where each alternative only requires one member:
+ * "servers, search_domains". */
 static bool
 required_names(const json_t *list, char *names, size_t room)
 {

@@ -1,5 +1,6 @@
 /*
- * lib/schema_check.h: what the files of lib/schema.h's checker share; for them only.
+ * lib/schema_check.h: what the files of lib/schema.h's checker
+ * share; for them only.
  */
 #ifndef OSAPI_LIB_SCHEMA_CHECK_H
 #define OSAPI_LIB_SCHEMA_CHECK_H
@@ -21,7 +22,8 @@ struct schema_check {
 	char place[128]; /* member path to the value in hand */
 };
 
-/* One keyword: `keyword` is its value, `schema` the object that it stands in. */
+/* One keyword: `keyword` is its value, `schema` the object
+ * that it stands in. */
 struct schema_keyword {
 	const char *name;
 	void (*check)(struct schema_check *c, const json_t *schema,

@@ -19,8 +19,8 @@
 /* Whether there is such a format. */
 bool schema_format_known(const char *format);
 
-/* Checks `text`; when it is not of the format, writes why into `detail`.  An unknown format
- * takes everything.  From every thread. */
+/* Checks `text`; when it is not of the format, writes why into `detail`.  An
+ * unknown format takes everything.  From every thread. */
 bool schema_format_check(const char *format, const char *text,
 			 char detail[static SCHEMA_DETAIL_SIZE]);
 

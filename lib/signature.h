@@ -2,9 +2,10 @@
  * lib/signature.h: who may command a worker.
  *
  * Ed25519 (RFC 8032) over exact octets, written as a JWS with detached,
- * unencoded payload (RFC 7515 appendix F, RFC 7797): "{protected}..{signature}",
- * protected header {"alg":"EdDSA","b64":false,"crit":["b64"],"kid":...,"typ":"osapi-job"}.
- * kid is the base64url SHA-256 of the public key's DER (SubjectPublicKeyInfo).
+ * unencoded payload (RFC 7515 appendix F, RFC 7797):
+ * "{protected}..{signature}", protected header
+ * {"alg":"EdDSA","b64":false,"crit":["b64"],"kid":...,"typ":"osapi-job"}. kid
+ * is the base64url SHA-256 of the public key's DER (SubjectPublicKeyInfo).
  */
 #ifndef OSAPI_LIB_SIGNATURE_H
 #define OSAPI_LIB_SIGNATURE_H
@@ -34,7 +35,8 @@ enum err truster_load(char *const *paths, size_t count,
 		      struct truster **truster, struct err_info *info);
 void truster_free(struct truster *truster);
 
-/* Verifies; ERR_SIGNATURE with "unknown key ...", "malformed", "does not match". */
+/* Verifies; ERR_SIGNATURE with "unknown key ...",
+ * "malformed", "does not match". */
 enum err truster_verify(const struct truster *truster, const void *data,
 			size_t size, const char *signature,
 			struct err_info *info);

@@ -4,11 +4,11 @@
  * Parsed once by spec_load; what it returns is read-only and may be used by
  * every thread.  Extensions of the description:
  *   x-osapi-operation: network.dns.get   operation behind a typed endpoint
- *   x-osapi-kind: query|modify           of an operation, below components/x-osapi-operations
+ *   x-osapi-kind: query|modify           of x-osapi-operations' entries
  *   x-osapi-cli: network dns get         words of the CLI command
- *   x-osapi-rows: results                member of the answer that its table shows
+ *   x-osapi-rows: results                member of the answer for its table
  *   x-osapi-columns: [...]               of its table
- *   x-osapi-scope: read|write            what the token must allow; absent: no token needed
+ *   x-osapi-scope: read|write            of the token; absent: needs none
  */
 #ifndef OSAPI_LIB_SPEC_H
 #define OSAPI_LIB_SPEC_H
@@ -33,8 +33,9 @@ struct spec_parameter {
 
 struct spec_column { /* of a table that the CLI prints */
 	const char *title;
-	const char *
-	    path; /* member path within a row: "memory.total"; "disks[].name": one line for each item */
+	/* member within a row: "memory.total"; "disks[].name": a line for each
+	 * item */
+	const char *path;
 	const char *format; /* one of cli/render.h, "" plain */
 };
 
@@ -55,7 +56,7 @@ struct spec_endpoint {
 	const char *path;   /* template with its base: "/api/v1/jobs/{id}" */
 	enum role scope;    /* ROLE_NONE: no token needed */
 	const struct spec_operation *operation; /* typed endpoint, else NULL */
-	int success; /* its 2xx status: 200, 201, 202, 204; the highest of several */
+	int success; /* its 2xx status, the highest of several */
 	size_t parameter_count;
 	const struct spec_parameter *parameters;
 	const json_t *body; /* schema of the JSON body, NULL: takes none */
@@ -63,8 +64,7 @@ struct spec_endpoint {
 	const char *cli; /* "system hostname", NULL: no command */
 	const char *summary;
 	const char *description;
-	const char *
-	    rows; /* member of the answer that a table shows, "": the answer itself */
+	const char *rows; /* member of the answer for a table, "": all of it */
 	size_t column_count;
 	const struct spec_column *columns;
 };
@@ -103,11 +103,11 @@ struct spec_match {
 };
 
 /*
- * Finds the endpoint for a method and a raw (still percent-encoded) path.  A literal
- * segment goes before a parameter.  HEAD finds GET.  ERR_NOT_FOUND; ERR_METHOD
- * with `allow` ("GET, HEAD, OPTIONS") written; OPTIONS of a known path is ERR_METHOD too.
- * ERR_INVALID: a broken escape, %00, a segment that is not UTF-8 or decodes to more than
- * 255 octets.  From every thread.
+ * Finds the endpoint for a method and a raw (still percent-encoded) path.  A
+ * literal segment goes before a parameter.  HEAD finds GET.  ERR_NOT_FOUND;
+ * ERR_METHOD with `allow` ("GET, HEAD, OPTIONS") written; OPTIONS of a known
+ * path is ERR_METHOD too.  ERR_INVALID: a broken escape, %00, a segment that is
+ * not UTF-8 or decodes to more than 255 octets.  From every thread.
  */
 enum err spec_match(const struct spec *spec, const char *method,
 		    const char *path, struct spec_match *match,

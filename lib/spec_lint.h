@@ -8,8 +8,9 @@
 
 #include "lib/error.h"
 
-/* Checks that every $ref leads somewhere, every pattern compiles and every format is
- * one that lib/schema_format.h knows; ERR_INTERNAL names the first that does not. */
+/* Checks that every $ref leads somewhere, every pattern compiles and every
+ * format is one that lib/schema_format.h knows; ERR_INTERNAL names the
+ * first that does not. */
 enum err spec_lint(const json_t *document, struct err_info *info);
 
 #endif

@@ -31,8 +31,8 @@ struct spec_path {
 /* Reads a template; false: not one, or too long. */
 bool spec_route_parse(const char *template, struct spec_route *route);
 
-/* Splits and decodes.  ERR_NOT_FOUND: more segments than any route has, or no "/" in front;
- * ERR_INVALID as spec_match. */
+/* Splits and decodes.  ERR_NOT_FOUND: more segments than any route has, or no
+ * "/" in front; ERR_INVALID as spec_match. */
 enum err spec_path_parse(const char *text, struct spec_path *path);
 
 /* Whether the path fits; a parameter takes anything but the empty segment. */

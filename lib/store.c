@@ -91,7 +91,8 @@ store_new(struct broker *broker, const struct config *config,
 		return err_set(info, ERR_NO_MEMORY, "no memory for a store");
 	made->broker = broker;
 	made->config = config;
-	/* The only replica is the leader; its direct gets lag behind nothing. */
+	/* The only replica is the leader; its direct gets
+	 * lag behind nothing. */
 	made->read =
 	    config->job.kv.replicas > 1 ? JETSTREAM_LEADER : JETSTREAM_DIRECT;
 	name_all(made);

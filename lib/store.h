@@ -1,13 +1,18 @@
 /*
  * lib/store.h: the job store in NATS JetStream.
  *
- *   KV job-queue        jobs.{id}                                the signed job, immutable
- *                       status.{id}.{event}.{host}.{unix_nano}   one event each
- *                       idem.{name}                              Idempotency-Key -> job
- *   KV job-responses    {host}.{id}                              the host's result
- *   KV worker-registry  {host}                                   heartbeat, TTL 3 heartbeats
- *   stream JOBS         jobs[.live].{kind}.{target}              the job id: a notification
- *   stream JOBS-DLQ     max-deliveries advisories of JOBS
+ *   KV job-queue
+ *       jobs.{id}                                the signed job, immutable
+ *       status.{id}.{event}.{host}.{unix_nano}   one event each
+ *       idem.{name}                              Idempotency-Key -> job
+ *   KV job-responses
+ *       {host}.{id}                              the host's result
+ *   KV worker-registry
+ *       {host}                                   heartbeat, TTL 3 heartbeats
+ *   stream JOBS
+ *       jobs[.live].{kind}.{target}              the job id: a notification
+ *   stream JOBS-DLQ
+ *       max-deliveries advisories of JOBS
  *
  * KV first, stream as notification.  A bucket is the stream KV_{bucket} on
  * subjects $KV.{bucket}.>; {host} in a key is subject_host_token's.
@@ -38,8 +43,8 @@
  *
  * Reads that must see what was acknowledged ask the stream's leader; with
  * replicas 1 the one server answers direct gets.  A worker (store_confine) has
- * direct gets only, as they alone can be confined to keys: what it does not find
- * may not have reached the replica that was asked.
+ * direct gets only, as they alone can be confined to keys: what it does not
+ * find may not have reached the replica that was asked.
  *
  * In keys that are confined to a host the host stands before the job: a direct
  * get finds the last message of a pattern too, and what is granted must not
@@ -127,8 +132,8 @@ enum err store_job_notify(struct store *store, const struct job *job,
 
 /*
  * Reads one job with its signature; what was acknowledged is seen.  *text and
- * *signature are the caller's to free, *signature is "" where the header is missing. ERR_NOT_FOUND: never stored or
- * expired, ERR_GONE: deleted.
+ * *signature are the caller's to free, *signature is "" where the header is
+ * missing. ERR_NOT_FOUND: never stored or expired, ERR_GONE: deleted.
  */
 enum err store_job_read(struct store *store, const char *id, char **text,
 			size_t *size, char **signature, uint64_t *revision,
@@ -223,14 +228,15 @@ enum err store_response_write(struct store *store,
 			      const struct response *response,
 			      const struct event *event, struct err_info *info);
 
-/* Reads one host's result; ERR_NOT_FOUND.  On success response_release is due. */
+/* Reads one host's result; ERR_NOT_FOUND.  On success
+ * response_release is due. */
 enum err store_response_read(struct store *store, const char *id,
 			     const char *host, struct response *response,
 			     struct err_info *info);
 
 /* Writes this host's heartbeat.  `previous` is the sequence of its last one (0:
- * must not exist or have been deleted); ERR_CONFLICT when somebody else wrote in between.
- * *sequence is the new one. */
+ * must not exist or have been deleted); ERR_CONFLICT when somebody else wrote
+ * in between.  *sequence is the new one. */
 enum err store_heartbeat_write(struct store *store,
 			       const struct heartbeat *heartbeat,
 			       uint64_t previous, uint64_t *sequence,

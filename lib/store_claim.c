@@ -1,7 +1,7 @@
 /*
  * lib/store_claim.c: keys of the job bucket that only the first can write:
  *
- *   status.{id}.acknowledged._any.0   which worker has taken a job that any may do
+ *   status.{id}.acknowledged._any.0   who has taken a job that any may do
  *   idem.{name}                       which job an Idempotency-Key has made
  *
  * The shared consumer gives each job to one worker, but its memory does not

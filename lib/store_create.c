@@ -251,8 +251,8 @@ take_back(struct creation *c, const char *id, uint64_t revision,
 	char key[STORE_KEY_SIZE];
 	enum err result;
 
-	/* A marker, so that followers forget it; then the marker goes too, so that
-	 * the id may be used again. */
+	/* A marker, so that followers forget it; then the marker goes too, so
+	 * that the id may be used again. */
 	result = store_mark_deleted(store, id, revision, NULL);
 	if (result == ERR_OK)
 		result = store_purge(

@@ -60,7 +60,8 @@ enum err store_put(struct store *store, natsMsg *message,
 bool store_is_marker(natsMsg *message);
 
 /* Writes the marker of jobs.{id} over the message with this sequence, and
- * makes room for it where the bucket is full.  ERR_CONFLICT: another is there. */
+ * makes room for it where the bucket is full.
+ * ERR_CONFLICT: another is there. */
 enum err store_mark_deleted(struct store *store, const char *id,
 			    uint64_t sequence, struct err_info *info);
 

@@ -17,7 +17,7 @@
 
 #define HEARTBEATS_KEPT    3
 #define REGISTRY_BYTES_MAX (INT64_C(64) * 1024 * 1024)
-#define WAITING_MAX        8192 /* open pulls of one consumer: workers x slots */
+#define WAITING_MAX        8192 /* open pulls of a consumer: workers x slots */
 
 static const char *
 storage_text(enum config_storage storage)

@@ -1,12 +1,13 @@
 /*
  * lib/subject.h: targets of jobs, and the NATS subjects that stand for them.
  *
- *   jobs[.live].{query|modify}.{_any | _all | host.{host} | label.{key}.{value...}}
+ *   jobs[.live].{query|modify}.{target}
+ *   target: _any, _all, host.{host} or label.{key}.{value...}
  *
  * "jobs" is the first token of job.stream_subjects.  The mapping is injective:
- * host names are RFC 1123 names in lower case, whose "." becomes "_", which no host name
- * contains; label keys and value segments match [a-zA-Z0-9_-]+, a value's "."
- * separates segments and so tokens.
+ * host names are RFC 1123 names in lower case, whose "." becomes "_", which no
+ * host name contains; label keys and value segments match [a-zA-Z0-9_-]+, a
+ * value's "." separates segments and so tokens.
  */
 #ifndef OSAPI_LIB_SUBJECT_H
 #define OSAPI_LIB_SUBJECT_H
@@ -33,7 +34,8 @@ struct target {
 enum job_kind { JOB_QUERY, JOB_MODIFY };
 enum job_lane { JOB_BATCH, JOB_LIVE };
 
-/* "_any", "_all", "key:value", else a host name.  ERR_INVALID with the reason. */
+/* "_any", "_all", "key:value", else a host name.
+ * ERR_INVALID with the reason. */
 enum err target_parse(const char *text, struct target *target,
 		      struct err_info *info);
 

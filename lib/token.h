@@ -44,8 +44,9 @@ enum err token_issue(const void *key, size_t key_size, enum role role,
  * signature in constant time, and the claims read strictly from the verified
  * octets: duplicates, wrong types, missing exp, role or sub, other iss are
  * refused; nbf honoured; TOKEN_LEEWAY_S.  ERR_EXPIRED,
- * ERR_SIGNATURE or ERR_UNAUTHENTICATED; `info` says why in words that may be shown to the
- * client (nothing of the token or key in them).  From every thread.
+ * ERR_SIGNATURE or ERR_UNAUTHENTICATED; `info` says why in words that
+ * may be shown to the client (nothing of the token or key in them).
+ * From every thread.
  */
 enum err token_verify(const void *key, size_t key_size, const char *text,
 		      int64_t now_s, struct token *token,

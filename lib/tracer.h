@@ -62,8 +62,8 @@ void tracer_end(struct tracer *tracer, const struct span *span);
 
 /*
  * Where one is who is called by `parent` (NULL: by nobody that says so): a new
- * span of the caller's trace, or of a new one.  Without a tracer the parent's own
- * context is passed on, and a new trace is not sampled.
+ * span of the caller's trace, or of a new one.  Without a tracer the parent's
+ * own context is passed on, and a new trace is not sampled.
  */
 void tracer_begin(const struct tracer *tracer, const struct trace *parent,
 		  struct trace *own);

@@ -221,7 +221,8 @@ compare_keys(const void *a, const void *b, void *keys)
 	size_t k = *(const size_t *)b;
 	int order = strcmp(names[i], names[k]);
 
-	/* equal keys in the order of the file, so that the later one is named */
+	/* equal keys in the order of the file, so that the
+	 * later one is named */
 	return order ? order : (i > k) - (i < k);
 }
 

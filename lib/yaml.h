@@ -1,9 +1,9 @@
 /*
  * lib/yaml.h: YAML 1.1 (libyaml) as a tree that knows its line numbers.
  *
- * Bounded before libyaml sees the text: its size, and the depth of nesting while
- * it is read.  One document; duplicate keys, aliases and tags other than the
- * core ones are refused, with "line N: ..." in `info`.
+ * Bounded before libyaml sees the text: its size, and the depth of nesting
+ * while it is read.  One document; duplicate keys, aliases and tags other than
+ * the core ones are refused, with "line N: ..." in `info`.
  */
 #ifndef OSAPI_LIB_YAML_H
 #define OSAPI_LIB_YAML_H
@@ -22,13 +22,12 @@ enum yaml_type { YAML_NULL, YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 
 struct yaml_node {
 	enum yaml_type type;
-	int line;   /* from 1 */
-	char *text; /* of a scalar, NUL-terminated */
-	bool
-	    quoted; /* a scalar that was written in quotes or as a block: always a string */
-	size_t count;             /* children of a sequence or mapping */
-	char **keys;              /* of a mapping, count of them */
-	int *key_lines;           /* of a mapping */
+	int line;       /* from 1 */
+	char *text;     /* of a scalar, NUL-terminated */
+	bool quoted;    /* a scalar in quotes or a block: always a string */
+	size_t count;   /* children of a sequence or mapping */
+	char **keys;    /* of a mapping, count of them */
+	int *key_lines; /* of a mapping */
 	struct yaml_node *parent; /* of a sequence or mapping; NULL: the root */
 	struct yaml_node **values; /* count of them */
 };

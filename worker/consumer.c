@@ -379,7 +379,8 @@ stopping(struct consumers *consumers)
 	return is;
 }
 
-/* What is published from now on reaches us; before, nobody should wait for us. */
+/* What is published from now on reaches us; before, nobody
+ * should wait for us. */
 static void
 tell(struct consumers *consumers)
 {

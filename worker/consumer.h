@@ -8,9 +8,10 @@
  *
  * Requests are asynchronous: one inbox, no thread a consumer.  Only as many
  * messages are asked for as could begin at once, so that a busy worker does
- * not sit on work; what comes nevertheless (all consumers are asked at the same time)
- * is handed back at once where another worker could do it.  worker->pull_fd
- * makes its thread look again: a slot got free, the connection changed.
+ * not sit on work; what comes nevertheless (all consumers are asked at the
+ * same time) is handed back at once where another worker could do it.
+ * worker->pull_fd makes its thread look again: a slot got free, the
+ * connection changed.
  */
 #ifndef OSAPI_WORKER_CONSUMER_H
 #define OSAPI_WORKER_CONSUMER_H

@@ -22,8 +22,8 @@
  * `state_dir` (NULL: none) is a directory that the worker must still reach and
  * write afterwards; where uid 0 could reach it only by capability (a checkout
  * in somebody's closed home directory), CAP_DAC_READ_SEARCH is kept as well.
- * What the worker reads later on (credentials at a reconnect) must belong to its
- * uid or be readable by all.
+ * What the worker reads later on (credentials at a reconnect) must belong to
+ * its uid or be readable by all.
  * ERR_IO: `info` names the call and errno, and the worker must not go on;
  * ERR_FORBIDDEN: state_dir cannot be written without capabilities.
  */

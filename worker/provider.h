@@ -2,10 +2,11 @@
  * worker/provider.h: what a worker can do on its host.
  *
  * One const row per operation and platform; the first row of an operation whose
- * `available` says yes is the one that is used, the choice is logged once and told in the
- * registry.  Providers are stateless and may run on several threads at the
- * same time; each must stop soon after its deadline (provider_expired), and must not hang on a
- * device: what may block runs where the runner can leave it behind.
+ * `available` says yes is the one that is used, the choice is logged once and
+ * told in the registry.  Providers are stateless and may run on several
+ * threads at the same time; each must stop soon after its deadline
+ * (provider_expired), and must not hang on a device: what may block runs where
+ * the runner can leave it behind.
  *
  * Adding an operation: a row in its domain's file, and that file's array in
  * provider.c's list.
@@ -39,8 +40,7 @@ typedef enum err (*provider_run)(const struct provider_call *call,
 
 struct provider {
 	const char *operation; /* "system.hostname.get" */
-	const char *
-	    name; /* of the way it is done: "linux", "resolved", "resolv.conf" */
+	const char *name;      /* of the way it is done: "resolv.conf" */
 	provider_run run;
 	/* Whether this host has what it needs; NULL: always. */
 	bool (*available)(void);
@@ -58,7 +58,8 @@ const struct provider *provider_find(const char *operation);
 /* Chooses one provider per operation and logs the choice; once, at start. */
 void provider_choose(void);
 
-/* The choices as an object operation -> name, for the registry; the caller owns it. */
+/* The choices as an object operation -> name, for the registry;
+ * the caller owns it. */
 json_t *provider_choices(void);
 
 /* Whether the call should stop: its deadline is over or it was cancelled. */

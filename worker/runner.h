@@ -4,10 +4,10 @@
  * max_jobs of them run at the same time.  Each lane has threads of its own, and
  * worker/lanes.h says which work begins: a backlog of submitted jobs never
  * stands before one whose client waits, and its threads come last where both
- * want the CPU.  Every work that is held (waiting, running, its result not delivered)
- * is kept alive with in-progress answers, and a redelivery of it is attached
- * to it.  A provider that does not come back soon after its deadline is left
- * behind: its job fails, another thread takes its place.
+ * want the CPU.  Every work that is held (waiting, running, its result not
+ * delivered) is kept alive with in-progress answers, and a redelivery of it is
+ * attached to it.  A provider that does not come back soon after its deadline
+ * is left behind: its job fails, another thread takes its place.
  *
  * All functions may be called from every thread unless they say otherwise.
  */

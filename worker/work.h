@@ -49,7 +49,8 @@ struct work {
 	int64_t deadline_ms; /* monotonic, of the provider; 0: none runs */
 	volatile bool cancelled;
 	bool abandoned; /* its thread was left behind */
-	/* What was said of it before its result, and is not known to be stored: */
+	/* What was said of it before its result, and is not
+	 * known to be stored: */
 	size_t early_count;
 	struct event early[STORE_FLIGHT_MAX];
 	struct store_flight flight; /* they are on their way */
@@ -95,7 +96,8 @@ enum err work_tell(struct worker *worker, struct work *work,
 		   const enum job_event *kinds, size_t count,
 		   struct err_info *info);
 
-/* Waits until all that was said is stored, and says it again where it is not. */
+/* Waits until all that was said is stored, and says it
+ * again where it is not. */
 enum err work_told(struct worker *worker, struct work *work,
 		   struct err_info *info);
 

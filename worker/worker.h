@@ -97,8 +97,8 @@ bool worker_idle(struct worker *worker);
 
 /*
  * Tells what still runs to give up, waits a little, ends the threads and takes
- * the host out of the registry. False: a provider did not come back, and the process can only
- * exit (worker_free is not allowed then).
+ * the host out of the registry. False: a provider did not come back, and the
+ * process can only exit (worker_free is not allowed then).
  */
 bool worker_stop(struct worker *worker);
 

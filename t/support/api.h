@@ -3,8 +3,8 @@
  *
  * Runs what osapi-fcgi runs, in a child process that has begun anew by
  * exec(2) of the test program (a fork would inherit threads' state), on a
- * unix socket in a directory of the test.  What goes wrong here ends the test program with a
- * message.  For one thread.
+ * unix socket in a directory of the test.  What goes wrong here ends the test
+ * program with a message.  For one thread.
  */
 #ifndef OSAPI_T_SUPPORT_API_H
 #define OSAPI_T_SUPPORT_API_H

@@ -1,6 +1,6 @@
 /*
- * t/support/http_server.h: an HTTP server of one thread that keeps what it was sent and
- * answers with fixed octets: for tests of what a client says and does.
+ * t/support/http_server.h: an HTTP server of one thread that keeps what it was
+ * sent and answers with fixed octets: for tests of what a client says and does.
  */
 #ifndef OSAPI_T_SUPPORT_HTTP_SERVER_H
 #define OSAPI_T_SUPPORT_HTTP_SERVER_H

@@ -35,7 +35,8 @@ void job_store_provision(struct job_store *on);
 
 void job_store_close(struct job_store *on);
 
-/* A new job, system.hostname.get on `target` ("_any", ...); job_release is due. */
+/* A new job, system.hostname.get on `target` ("_any", ...);
+ * job_release is due. */
 void job_store_make(struct job *job, const char *target);
 
 /* Its text; the caller frees. */

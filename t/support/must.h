@@ -6,7 +6,8 @@
 
 #include "lib/error.h"
 
-/* Ends the program with what `what` and `info` say, unless `result` is ERR_OK. */
+/* Ends the program with what `what` and `info` say, unless
+ * `result` is ERR_OK. */
 void must(enum err result, const char *what, const struct err_info *info);
 
 #endif

@@ -35,8 +35,8 @@ void nats_server_free(struct nats_server *server);
 
 int nats_server_port(const struct nats_server *server);
 
-/* A configuration that reaches it, as user `user` with password "secret" ("": no user).
- * Static storage of the server. */
+/* A configuration that reaches it, as user `user` with password "secret" ("":
+ * no user).  Static storage of the server. */
 const struct config_nats *nats_server_config(struct nats_server *server,
 					     const char *user);
 

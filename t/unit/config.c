@@ -11,7 +11,8 @@
 #include "lib/log.h"
 #include "t/unit/unit.h"
 
-#define ALL   (CONFIG_CLIENT | CONFIG_SERVER | CONFIG_WORKER | CONFIG_NATS_SERVER)
+#define PARTS (CONFIG_CLIENT | CONFIG_SERVER | CONFIG_WORKER)
+#define ALL   (PARTS | CONFIG_NATS_SERVER)
 #define KEY32 "0123456789abcdef0123456789abcdef"
 
 static char *

@@ -7,7 +7,8 @@
 #include "lib/subject.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define L63      "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
+#define L30      "abcdefghijabcdefghijabcdefghij"
+#define L63      L30 L30 "abc"
 
 static void
 takes_host_names_of_rfc_1123(void)

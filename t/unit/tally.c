@@ -1,4 +1,5 @@
-/* t/unit/tally.c: several processes that read one log count each change once. */
+/* t/unit/tally.c: several processes that read one log count each change
+ * once. */
 #include "t/unit/unit.h"
 
 #include <stdio.h>

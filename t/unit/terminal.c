@@ -1,5 +1,5 @@
-/* t/unit/terminal.c: cli/terminal.h and cli/log_line.h: how wide a text is, and where
- * it is cut; lines of logs for people. */
+/* t/unit/terminal.c: cli/terminal.h and cli/log_line.h: how wide a text is, and
+ * where it is cut; lines of logs for people. */
 #include "cli/terminal.h"
 
 #include <locale.h>

@@ -30,10 +30,10 @@ enum err cgroup_parse_limit(const char *text, size_t size, uint64_t *octets,
 
 /*
  * The smallest limit from the group of `paths` up to the root of its mount in
- * `table`, UINT64_MAX where there is none.  A group that is a systemd service is
- * passed over at the lowest level: what a unit grants to the worker says nothing
- * about the host or container that it runs in.  ERR_IO and ERR_FORBIDDEN name
- * the file that could not be read.
+ * `table`, UINT64_MAX where there is none.  A group that is a systemd service
+ * is passed over at the lowest level: what a unit grants to the worker says
+ * nothing about the host or container that it runs in.  ERR_IO and
+ * ERR_FORBIDDEN name the file that could not be read.
  */
 enum err cgroup_find_limit(const struct cgroup_paths *paths,
 			   struct libmnt_table *table, uint64_t *octets,

@@ -1,12 +1,13 @@
 /*
  * worker/providers/disks.h: the local filesystems of this host, each once.
  *
- * Listed is every filesystem on a block device (and each ZFS pool), at one mount
- * point: the one that shows the filesystem's root, else the shortest.  Not
- * listed: network, pseudo, overlay and FUSE filesystems (fuseblk apart), images
- * that are full by nature (squashfs, erofs), further mounts of the same device,
- * mounts that another one hides, and, with a line in the log, what cannot be
- * read or does not answer.  A container whose root is an overlay may have none.
+ * Listed is every filesystem on a block device (and each ZFS pool), at one
+ * mount point: the one that shows the filesystem's root, else the shortest.
+ * Not listed: network, pseudo, overlay and FUSE filesystems (fuseblk apart),
+ * images that are full by nature (squashfs, erofs), further mounts of the
+ * same device, mounts that another one hides, and, with a line in the log,
+ * what cannot be read or does not answer.  A container whose root is an
+ * overlay may have none.
  *
  * `name` is the mount point, the three sizes are those of `df -B1`: used is
  * total less all free blocks, free is its column "Available", which leaves out

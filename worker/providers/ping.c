@@ -4,7 +4,8 @@
  * A datagram ICMP socket needs no privilege but the kernel's permission for the
  * group (net.ipv4.ping_group_range); a raw one needs CAP_NET_RAW and also sees
  * what is meant for others.  Either is connected, so that it only gets
- * packets of the address asked for; the payload tells replies to us from others.
+ * packets of the address asked for; the payload tells replies
+ * to us from others.
  */
 #include "worker/providers/ping.h"
 

@@ -44,8 +44,8 @@ enum err ping_parse(const char *text, struct ping_address *address,
  * Sends `count` requests and waits until each is answered or its time is over.
  * A request that is not answered, or that the network says it cannot deliver,
  * is lost.  Errors: ERR_FORBIDDEN where this process may open neither a
- * datagram nor a raw ICMP socket, with what is missing; ERR_IO where there is no
- * route or no request could leave this host; ERR_TIMEOUT past the deadline.
+ * datagram nor a raw ICMP socket, with what is missing; ERR_IO where there is
+ * no route or no request could leave this host; ERR_TIMEOUT past the deadline.
  */
 enum err ping_run(const struct ping_address *address, unsigned count,
 		  const struct provider_call *call,
