@@ -14,6 +14,7 @@
 #include "fcgi/pool.h"
 #include "lib/config.h"
 #include "lib/log.h"
+#include "lib/printout.h"
 #include "lib/spec.h"
 
 #define EXIT_USAGE 2
@@ -28,7 +29,7 @@ usage(FILE *out)
 	      "  -t       only say whether configuration and keys are good\n"
 	      "  -V       print the version\n",
 	      out);
-	return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
+	return out == stdout ? printout_end("osapi-fcgi") : EXIT_USAGE;
 }
 
 /* Each parked client is a descriptor. */
@@ -58,7 +59,7 @@ check(const struct pool_options *options)
 		printf("%s: good\n", config_path(setup.config));
 	pool_setup_release(&setup);
 	if (!err)
-		return EXIT_SUCCESS;
+		return printout_end("osapi-fcgi");
 	return err == ERR_INVALID ? EXIT_USAGE : EXIT_FAILURE;
 }
 
@@ -119,7 +120,7 @@ main(int argc, char **argv)
 			break;
 		case 'V':
 			puts("osapi-fcgi " OSAPI_VERSION);
-			return EXIT_SUCCESS;
+			return printout_end("osapi-fcgi");
 		case 'h':
 			return usage(stdout);
 		default:

@@ -61,6 +61,18 @@ comes_later(int fd)
 	return n > 0;
 }
 
+/* After a read that ended at once: a FIFO that no writer has opened, which
+ * poll(2) tells from one whose writers have gone. */
+static bool
+is_without_writer(int fd)
+{
+	struct pollfd gone = {.fd = fd};
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+	       poll(&gone, 1, 0) == 0;
+}
+
 /* Reads until the end, growing; stat(2) is not asked, as it is wrong for /proc
  * and may change meanwhile. */
 static enum err
@@ -113,6 +125,8 @@ enum err
 file_read(const char *path, size_t max, char **data, size_t *size,
 	  struct err_info *info)
 {
+	char *read = NULL;
+	size_t octets = 0;
 	enum err code;
 	int fd;
 
@@ -122,9 +136,19 @@ file_read(const char *path, size_t max, char **data, size_t *size,
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return fail(info, path);
-	code = read_all(fd, path, max, data, size, info);
+	code = read_all(fd, path, max, &read, &octets, info);
+	if (code == ERR_OK && octets == 0 && is_without_writer(fd)) {
+		free(read);
+		code = err_set(info, ERR_IO,
+			       "%s: a pipe that nobody has open for writing",
+			       path);
+	}
 	close(fd);
-	return code;
+	if (code != ERR_OK)
+		return code;
+	*data = read;
+	*size = octets;
+	return ERR_OK;
 }
 
 static int

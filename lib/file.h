@@ -14,7 +14,8 @@
  * octets.  More than `max` octets is ERR_TOO_LARGE, a missing file
  * ERR_NOT_FOUND, EACCES ERR_FORBIDDEN; `info` names path and errno.  Reads
  * files of /proc and /sys, whose size stat(2) does not know.  Waits up to 10 s
- * for each part of what somebody writes into a pipe.  From every thread.
+ * for each part of what somebody writes into a pipe; a FIFO that nobody has
+ * opened for that is ERR_IO.  From every thread.
  */
 enum err file_read(const char *path, size_t max, char **data, size_t *size,
 		   struct err_info *info);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/printout.h"
 #include "worker/privilege.h"
 #include "worker/worker.h"
 
@@ -57,10 +58,10 @@ read_options(int argc, char **argv, struct options *options)
 			break;
 		case 'V':
 			puts("osapi-worker " OSAPI_VERSION);
-			return 0;
+			return printout_end("osapi-worker");
 		case 'h':
 			usage(stdout);
-			return 0;
+			return printout_end("osapi-worker");
 		default:
 			usage(stderr);
 			return 2;

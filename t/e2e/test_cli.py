@@ -198,6 +198,20 @@ def test_output_that_is_lost_is_an_error(osapi, name):
     one_line(done, 1, "standard output: Broken pipe")
 
 
+@pytest.mark.parametrize("name, flag", [
+    ("osapi-fcgi", "-V"), ("osapi-fcgi", "-h"), ("osapi-fcgi", "-t"),
+    ("osapi-worker", "-V"), ("osapi-worker", "-h")])
+def test_the_daemons_print_all_or_fail(stack, name, flag):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [program(name), "-f", stack.config, flag], env=stack.env,
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            timeout=LIMIT)
+    assert done.returncode == 1, done
+    assert done.stderr == \
+        f"{name}: standard output: No space left on device\n", done
+
+
 def test_a_closed_standard_output_is_an_error(osapi):
     done = subprocess.run(
         ["sh", "-c", 'exec "$0" client job list >&-', program("osapi")],

@@ -116,10 +116,30 @@ does_not_hang_on_a_fifo(void)
 	size_t size = 0;
 
 	mkfifo(path_of("fifo", path), 0600);
-	IS_INT("nobody writes: empty", file_read(path, 10, &data, &size, &info),
+	IS_INT("nobody writes", file_read(path, 10, &data, &size, &info),
+	       ERR_IO);
+	HAS_TEXT("is said", info.text, "fifo: a pipe that nobody has open");
+	OK("untouched", !data);
+}
+
+/* As of `osapi -f <(true)`. */
+static void
+takes_a_pipe_of_nothing(void)
+{
+	struct err_info info = {""};
+	char path[64];
+	char *data = NULL;
+	size_t size = 1;
+	int ends[2];
+
+	IS_INT("a pipe", pipe(ends), 0);
+	close(ends[1]);
+	snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+	IS_INT("its writer has gone", file_read(path, 10, &data, &size, &info),
 	       ERR_OK);
 	IS_INT("empty", size, 0);
 	free(data);
+	close(ends[0]);
 }
 
 /* Names in the test's directory that begin with `prefix`. */
@@ -226,6 +246,7 @@ const struct unit_case unit_cases[] = {
     {"names what is missing", names_what_is_missing},
     {"reads files of /proc", reads_proc},
     {"does not hang on a FIFO", does_not_hang_on_a_fifo},
+    {"takes a pipe into which nothing was written", takes_a_pipe_of_nothing},
     {"waits for who writes into a pipe", waits_for_who_writes_into_a_pipe},
     {"replaces in one step", replaces_in_one_step},
     {"leaves nothing behind when it cannot rename",
