@@ -35,13 +35,17 @@ static const struct {
 int
 command_fail(enum err code, const char *fmt, ...)
 {
+	char *text = NULL;
 	va_list args;
 	size_t i;
 
-	fputs("osapi: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
 	va_end(args);
+	fputs("osapi: ", stderr);
+	terminal_print(stderr, text ? text : "out of memory");
+	free(text);
 	for (i = 0; i < sizeof(next_steps) / sizeof(next_steps[0]); i++)
 		if (next_steps[i].code == code)
 			fprintf(stderr, " (%s)", next_steps[i].text);

@@ -509,9 +509,13 @@ config_load(const char *path, unsigned parts,
 	    const struct config_override *overrides, struct config **config,
 	    struct err_info *info)
 {
-	struct config_state *state = calloc(1, sizeof(*state));
+	struct config_state *state;
 	enum err code;
 
+	if (path && !*path)
+		return err_set(info, ERR_INVALID,
+			       "the configuration's file name (-f) is empty");
+	state = calloc(1, sizeof(*state));
 	if (!state)
 		return err_set(info, ERR_NO_MEMORY, "out of memory");
 	code = choose_path(path, state, info);

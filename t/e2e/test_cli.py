@@ -321,6 +321,18 @@ def test_an_empty_directory_is_named(osapi):
         one_line(done, 2, "--dir", "must not be empty")
 
 
+def test_an_empty_configuration_name_is_refused(osapi):
+    # a script whose variable is not set would get the defaults
+    for words in (["-f", "", "client", "health"],
+                  ["client", "health", "--file", ""],
+                  ["config", "dump", "-f", ""]):
+        one_line(osapi(*words), 2, "-f", "is empty")
+
+
+def test_a_message_does_not_control_the_terminal(osapi):
+    one_line(osapi("-f", "\x1b[31m", "config", "dump"), 1, "\\x1b[31m")
+
+
 # ---- request ----
 
 def test_what_is_wrong_with_a_path_or_an_output_is_named(osapi):

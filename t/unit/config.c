@@ -539,6 +539,8 @@ finds_its_file(void)
 	       ERR_NOT_FOUND);
 	IS_TEXT("named", info.text,
 		"/nonexistent.yaml: No such file or directory");
+	IS_INT("an empty name is not none", config_load("", 0, NULL, &c, &info),
+	       ERR_INVALID);
 	file_write(path_of("osapi.yaml", path), text, strlen(text), 0600,
 		   &info);
 	setenv("OSAPI_FILE", path, 1);
