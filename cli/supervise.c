@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@
 #define LINE_SIZE      8192
 #define LOG_SIZE_MAX   (16 << 20) /* then it becomes {name}.log.1 */
 #define SHOWN_OCTETS   2000
+#define HELD_MAX       (256 << 10) /* octets that are held back */
 
 struct child {
 	struct child_plan plan;
@@ -63,7 +65,42 @@ struct supervisor {
 	struct child children[SUPERVISOR_CHILDREN_MAX];
 	pid_t extra; /* of supervisor_run, 0: none */
 	int extra_status;
+	FILE *held; /* what is said while that one prints, NULL: says it */
+	char *held_text;
+	size_t held_size;
 };
+
+/* ---- what a person sees ---- */
+
+/* Holds back what is said, so that nothing comes between another's lines. */
+static void
+hold(struct supervisor *s)
+{
+	s->held = open_memstream(&s->held_text, &s->held_size);
+}
+
+static void
+let_go(struct supervisor *s)
+{
+	if (!s->held)
+		return;
+	fclose(s->held);
+	s->held = NULL;
+	fwrite(s->held_text, 1, s->held_size, stderr);
+	free(s->held_text);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+say(struct supervisor *s, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vfprintf(s->held ? s->held : stderr, format, arguments);
+	va_end(arguments);
+	if (s->held && ftell(s->held) > HELD_MAX)
+		let_go(s);
+}
 
 /* ---- logs ---- */
 
@@ -96,8 +133,8 @@ open_log(const struct supervisor *s, struct child *child)
 
 /* Shows one line with the program's name in front of it, whole. */
 static void
-show_line(const struct supervisor *s, const struct child *child,
-	  const char *line, size_t size)
+show_line(struct supervisor *s, const struct child *child, const char *line,
+	  size_t size)
 {
 	static const char *const colours[] = {"36", "32", "33", "35"};
 	size_t i = (size_t)(child - s->children);
@@ -108,8 +145,7 @@ show_line(const struct supervisor *s, const struct child *child,
 	while (size && (line[size - 1] == '\n' || line[size - 1] == '\r'))
 		size--;
 	if (!s->terminal) {
-		fprintf(stderr, "%-12s | %.*s\n", child->plan.name, (int)size,
-			line);
+		say(s, "%-12s | %.*s\n", child->plan.name, (int)size, line);
 		return;
 	}
 	out = open_memstream(&text, &text_size);
@@ -124,7 +160,7 @@ show_line(const struct supervisor *s, const struct child *child,
 	log_line_print(out, line, size);
 	terminal_stand_in(NULL, NULL);
 	fclose(out);
-	fprintf(stderr, "%s\n", text);
+	say(s, "%s\n", text);
 	free(text);
 }
 
@@ -279,8 +315,8 @@ start(struct supervisor *s, struct child *child)
 	child->group = 0;
 	pid = spawn(s, child, &child->out);
 	if (pid < 0) {
-		fprintf(stderr, "osapi: cannot start %s: %s\n",
-			child->plan.name, strerror(errno));
+		say(s, "osapi: cannot start %s: %s\n", child->plan.name,
+		    strerror(errno));
 		set_back(child, now);
 		return;
 	}
@@ -291,16 +327,16 @@ start(struct supervisor *s, struct child *child)
 }
 
 static void
-say_ended(const struct child *child, int status)
+say_ended(struct supervisor *s, const struct child *child, int status)
 {
 	if (WIFSIGNALED(status))
-		fprintf(stderr, "osapi: %s was killed by signal %d (%s)",
-			child->plan.name, WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
+		say(s, "osapi: %s was killed by signal %d (%s)",
+		    child->plan.name, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
 	else
-		fprintf(stderr, "osapi: %s ended with exit code %d",
-			child->plan.name, WEXITSTATUS(status));
-	fprintf(stderr, ", starting it again in %d ms\n", child->delay_ms);
+		say(s, "osapi: %s ended with exit code %d", child->plan.name,
+		    WEXITSTATUS(status));
+	say(s, ", starting it again in %d ms\n", child->delay_ms);
 }
 
 static void
@@ -314,7 +350,7 @@ ended(struct supervisor *s, struct child *child, int status)
 		return;
 	if (now - child->begun_ms > HEALTHY_MS)
 		child->delay_ms = DELAY_FIRST_MS;
-	say_ended(child, status);
+	say_ended(s, child, status);
 	set_back(child, now);
 }
 
@@ -474,6 +510,7 @@ supervisor_run(struct supervisor *s, const char *const *argv,
 	if (pid == 0)
 		become(s, argv, parent);
 	s->extra = pid;
+	hold(s);
 	while (s->extra && go_on && clock_mono_ms() < end)
 		go_on = supervisor_step(s, 100);
 	if (s->extra) {
@@ -486,6 +523,7 @@ supervisor_run(struct supervisor *s, const char *const *argv,
 			      ? WEXITSTATUS(s->extra_status)
 			      : 128 + WTERMSIG(s->extra_status);
 	}
+	let_go(s);
 	return ERR_OK;
 }
 
@@ -513,8 +551,8 @@ stop(struct supervisor *s, struct child *child)
 	while (child->pid && clock_mono_ms() < end)
 		supervisor_step(s, 100);
 	if (child->pid) {
-		fprintf(stderr, "osapi: %s did not stop within %d s, killed\n",
-			child->plan.name, child->plan.stop_ms / 1000);
+		say(s, "osapi: %s did not stop within %d s, killed\n",
+		    child->plan.name, child->plan.stop_ms / 1000);
 		kill(-child->group, SIGKILL);
 	}
 	while (child->pid)

@@ -42,8 +42,9 @@ enum err supervisor_add(struct supervisor *supervisor,
 bool supervisor_step(struct supervisor *supervisor, int timeout_ms);
 
 /* Runs one more program with our own input and output until it ends, and
- * steps meanwhile.  *status is its exit code, 128 + signal, or -1: a signal
- * asked to stop or the time was over, and it was killed. */
+ * steps meanwhile; what the others say is shown when it has ended.  *status is
+ * its exit code, 128 + signal, or -1: a signal asked to stop or the time was
+ * over, and it was killed. */
 enum err supervisor_run(struct supervisor *supervisor, const char *const *argv,
 			int64_t timeout_ms, int *status, struct err_info *info);
 

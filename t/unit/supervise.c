@@ -223,6 +223,56 @@ runs_one_to_its_end(void)
 	finish(s);
 }
 
+/* The other one speaks between its two lines, which stay together. */
+static void
+puts_no_line_between_those_of_one_that_runs(void)
+{
+	char other[700];
+	char script[1400];
+	char shown[600];
+	const char *const chatty[] = {"/bin/sh", "-c", other, NULL};
+	const char *const table[] = {"/bin/sh", "-c", script, NULL};
+	struct supervisor *s = NULL;
+	struct err_info info = {""};
+	char *text = NULL;
+	size_t size;
+	int out = dup(STDOUT_FILENO);
+	int err = dup(STDERR_FILENO);
+	int status = 99;
+	int fd;
+
+	snprintf(shown, sizeof(shown), "%s/shown", unit_directory());
+	snprintf(other, sizeof(other),
+		 "until [ -e %s/go ]; do sleep 0.01; done; echo meanwhile; "
+		 "exec sleep 1000",
+		 unit_directory());
+	snprintf(script, sizeof(script),
+		 "echo first; : >%s/go; "
+		 "until grep -q meanwhile %s/chatty.log; do sleep 0.01; done; "
+		 "echo last",
+		 unit_directory(), unit_directory());
+	fd = open(shown, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	if (supervisor_new(unit_directory(), true, &s, &info) == ERR_OK) {
+		add(s, "chatty", chatty, 5000);
+		supervisor_run(s, table, LIMIT_MS, &status, &info);
+	}
+	supervisor_free(s);
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	close(out);
+	close(err);
+	IS_INT("it ended", status, 0);
+	IS_INT("shown", file_read(shown, 10000, &text, &size, &info), ERR_OK);
+	HAS_TEXT("its lines together, then the other's", text,
+		 "first\nlast\nchatty       | meanwhile\n");
+	free(text);
+}
+
 static void
 keeps_long_and_unfinished_lines(void)
 {
@@ -253,6 +303,8 @@ const struct unit_case unit_cases[] = {
     {"kills what does not stop", kills_what_does_not_stop},
     {"stops the last first", stops_the_last_first},
     {"runs one to its end", runs_one_to_its_end},
+    {"puts no line between those of one that runs",
+     puts_no_line_between_those_of_one_that_runs},
     {"keeps long and unfinished lines", keeps_long_and_unfinished_lines},
     {NULL, NULL},
 };
