@@ -114,15 +114,20 @@ note(natsMsg *message, const struct jetstream_meta *meta, void *arg)
 static enum err
 read_stream(struct renotify *r, struct err_info *info)
 {
-	struct replay_range range = {.to = UINT64_MAX};
+	struct broker *broker = store_broker(r->store);
+	const char *name = store_jobs_stream(r->store);
+	struct replay_range range = {.from = 0};
+	struct replay_stream stream;
 	struct replay *replay;
 	enum err err;
 
-	range.from_ns = r->candidates[0].made_ns - SKEW_MS * CLOCK_NS_PER_MS;
-	err = replay_open(store_broker(r->store), store_jobs_stream(r->store),
-			  &replay, info);
+	err = replay_info(broker, name, &stream, info);
+	if (err == ERR_OK)
+		err = replay_open(broker, name, &replay, info);
 	if (err != ERR_OK)
 		return err;
+	range.from_ns = r->candidates[0].made_ns - SKEW_MS * CLOCK_NS_PER_MS;
+	range.to = stream.last_sequence;
 	r->left = r->count;
 	err = replay_run(replay, &range, note, r, info);
 	replay_close(replay);

@@ -1,7 +1,10 @@
 /*
  * fcgi/replay.c: see replay.h.
  *
- * A lost message shows in the consumer's own numbers, which have no gaps.
+ * A lost message shows in the consumer's own numbers, which have no gaps.  What
+ * a purge by subject does to a consumer does not: nats-server 2.9 sets it to
+ * the end of the stream as if all had been purged.  So behind the last message
+ * that came the stream itself is asked for the next one.
  */
 #include "fcgi/replay.h"
 
@@ -34,7 +37,8 @@ struct replay {
 	char consumer[64];
 };
 
-struct run { /* of replay_run */
+struct run {           /* of replay_run */
+	uint64_t next; /* wanted; 0: not known, by time */
 	uint64_t to;
 	replay_each each;
 	void *arg;
@@ -45,6 +49,7 @@ struct run { /* of replay_run */
 	uint64_t
 	    reconnects; /* at the start: later what was on its way is lost */
 	bool done;
+	bool stopped; /* by `each` */
 };
 
 enum err
@@ -120,28 +125,45 @@ await_echo(struct replay *replay, struct err_info *info)
 	return err_set(info, ERR_TIMEOUT, "no echo on %s", replay->inbox);
 }
 
+static void
+close_inbox(struct replay *replay)
+{
+	broker_unsubscribe(replay->subscription);
+	mailbox_free(replay->box);
+	replay->subscription = NULL;
+	replay->box = NULL;
+}
+
+/* An inbox for one consumer: what an earlier one sends does not come there. */
+static enum err
+open_inbox(struct replay *replay, struct err_info *info)
+{
+	char id[UUID_SIZE];
+	enum err err;
+
+	uuid_make(id);
+	snprintf(replay->consumer, sizeof(replay->consumer), "replay-%s", id);
+	broker_inbox(replay->broker, replay->inbox);
+	err = mailbox_new(BATCH_MAX * 2, BOX_OCTETS, &replay->box);
+	if (err == ERR_OK)
+		err =
+		    broker_subscribe(replay->broker, replay->inbox, mailbox_put,
+				     replay->box, &replay->subscription, info);
+	return err == ERR_OK ? await_echo(replay, info) : err;
+}
+
 enum err
 replay_open(struct broker *broker, const char *stream, struct replay **out,
 	    struct err_info *info)
 {
 	struct replay *replay = calloc(1, sizeof(*replay));
-	char id[UUID_SIZE];
 	enum err err;
 
 	if (!replay)
 		return ERR_NO_MEMORY;
 	replay->broker = broker;
-	uuid_make(id);
 	snprintf(replay->stream, sizeof(replay->stream), "%s", stream);
-	snprintf(replay->consumer, sizeof(replay->consumer), "replay-%s", id);
-	broker_inbox(broker, replay->inbox);
-	err = mailbox_new(BATCH_MAX * 2, BOX_OCTETS, &replay->box);
-	if (err == ERR_OK)
-		err =
-		    broker_subscribe(broker, replay->inbox, mailbox_put,
-				     replay->box, &replay->subscription, info);
-	if (err == ERR_OK)
-		err = await_echo(replay, info);
+	err = open_inbox(replay, info);
 	if (err == ERR_OK)
 		*out = replay;
 	else
@@ -154,15 +176,15 @@ replay_close(struct replay *replay)
 {
 	if (!replay)
 		return;
-	broker_unsubscribe(replay->subscription);
-	mailbox_free(replay->box);
+	close_inbox(replay);
 	free(replay);
 }
 
 /* ---- the consumer ---- */
 
 static json_t *
-describe(const struct replay *replay, const struct replay_range *range)
+describe(const struct replay *replay, const struct replay_range *range,
+	 uint64_t from)
 {
 	char since[CLOCK_RFC3339_SIZE];
 	json_t *config;
@@ -173,7 +195,7 @@ describe(const struct replay *replay, const struct replay_range *range)
 			   "ack_policy", "none", "replay_policy", "instant",
 			   "inactive_threshold", (json_int_t)IDLE_NS,
 			   "mem_storage", 1, "num_replicas", 1);
-	if (range->from_ns)
+	if (!from)
 		bad = json_object_set_new(config, "deliver_policy",
 					  json_string("by_start_time")) ||
 		      json_object_set_new(
@@ -182,10 +204,8 @@ describe(const struct replay *replay, const struct replay_range *range)
 	else
 		bad = json_object_set_new(config, "deliver_policy",
 					  json_string("by_start_sequence")) ||
-		      json_object_set_new(
-			  config, "opt_start_seq",
-			  json_integer(range->from ? (json_int_t)range->from
-						   : 1));
+		      json_object_set_new(config, "opt_start_seq",
+					  json_integer((json_int_t)from));
 	if (range->filter)
 		bad |= json_object_set_new(config, "filter_subject",
 					   json_string(range->filter)) != 0;
@@ -197,11 +217,11 @@ describe(const struct replay *replay, const struct replay_range *range)
 
 static enum err
 create_consumer(struct replay *replay, const struct replay_range *range,
-		uint64_t *pending, struct err_info *info)
+		uint64_t from, uint64_t *pending, struct err_info *info)
 {
 	json_auto_t *body = NULL;
 	json_auto_t *reply = NULL;
-	json_t *config = describe(replay, range);
+	json_t *config = describe(replay, range, from);
 	char what[512];
 	enum err err;
 
@@ -250,8 +270,12 @@ handle_message(struct run *run, natsMsg *message, struct err_info *info)
 	run->left = meta.pending;
 	run->got++;
 	run->octets += (size_t)natsMsg_GetDataLength(message);
-	run->done = !run->each(message, &meta, run->arg) || meta.pending == 0 ||
-		    meta.stream_sequence >= run->to;
+	run->done = meta.pending == 0 || meta.stream_sequence >= run->to;
+	if (meta.stream_sequence > run->to)
+		return ERR_OK;
+	run->next = meta.stream_sequence + 1;
+	run->stopped = !run->each(message, &meta, run->arg);
+	run->done = run->done || run->stopped;
 	return ERR_OK;
 }
 
@@ -329,28 +353,91 @@ pull_all(struct replay *replay, struct run *run, struct err_info *info)
 		while (err == ERR_OK && !run->done && !ended &&
 		       run->got < batch)
 			err = take_one(replay, run, &ended, info);
+		run->done = run->done || (ended && !run->got);
 		batch = next_batch(run, batch);
 	}
 	return err;
+}
+
+static enum err
+run_once(struct replay *replay, struct run *run,
+	 const struct replay_range *range, struct err_info *info)
+{
+	uint64_t pending = 0;
+	enum err err;
+
+	run->done = false;
+	run->consumer_sequence = 0;
+	err = create_consumer(replay, range, run->next, &pending, info);
+	if (err != ERR_OK)
+		return err;
+	if (pending > 0)
+		err = pull_all(replay, run, info);
+	delete_consumer(replay);
+	mailbox_clear(replay->box);
+	if (err == ERR_OK && pending > 0 && !run->next)
+		err = err_set(info, ERR_IO, "nothing of what is there came");
+	return err;
+}
+
+/* Whether the stream has a message of the range that did not come. */
+static enum err
+look_behind(struct replay *replay, const struct run *run,
+	    const struct replay_range *range, bool *more, struct err_info *info)
+{
+	json_auto_t *body = NULL;
+	json_auto_t *reply = NULL;
+	json_int_t found;
+	char what[160];
+	enum err err;
+
+	*more = false;
+	if (run->stopped || !run->next || run->next > run->to)
+		return ERR_OK;
+	body = json_pack("{s:I, s:s}", "seq", (json_int_t)run->next,
+			 "next_by_subj", range->filter ? range->filter : ">");
+	if (!body)
+		return err_set(info, ERR_NO_MEMORY, "no room for a request");
+	snprintf(what, sizeof(what), "STREAM.MSG.GET.%s", replay->stream);
+	err = jetstream_api(replay->broker, what, body, JETSTREAM_TIMEOUT_MS,
+			    &reply, info);
+	if (err == ERR_NOT_FOUND)
+		return ERR_OK;
+	if (err != ERR_OK)
+		return err;
+	found = json_member_int(json_object_get(reply, "message"), "seq", 0);
+	*more = found > 0 && (uint64_t)found <= run->to;
+	return ERR_OK;
 }
 
 enum err
 replay_run(struct replay *replay, const struct replay_range *range,
 	   replay_each each, void *arg, struct err_info *info)
 {
-	struct run run = {.to = range->to,
+	struct run run = {.next = range->from ? range->from : 1,
+			  .to = range->to,
 			  .each = each,
 			  .arg = arg,
 			  .reconnects = broker_reconnects(replay->broker)};
-	uint64_t pending = 0;
+	uint64_t before;
+	bool more;
 	enum err err;
 
-	err = create_consumer(replay, range, &pending, info);
-	if (err != ERR_OK)
-		return err;
-	if (pending > 0)
-		err = pull_all(replay, &run, info);
-	delete_consumer(replay);
-	mailbox_clear(replay->box);
-	return err;
+	if (range->from_ns)
+		run.next = 0;
+	for (;;) {
+		before = run.next;
+		err = run_once(replay, &run, range, info);
+		if (err == ERR_OK)
+			err = look_behind(replay, &run, range, &more, info);
+		if (err != ERR_OK || !more)
+			return err;
+		if (run.next == before)
+			return err_set(info, ERR_IO,
+				       "messages were passed over");
+		close_inbox(replay);
+		err = open_inbox(replay, info);
+		if (err != ERR_OK)
+			return err;
+	}
 }

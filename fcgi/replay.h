@@ -48,7 +48,7 @@ typedef bool (*replay_each)(natsMsg *message, const struct jetstream_meta *meta,
 struct replay_range {
 	uint64_t from;      /* first sequence wanted; unless from_ns is given */
 	int64_t from_ns;    /* first time of storing wanted; 0: by sequence */
-	uint64_t to;        /* last sequence wanted; UINT64_MAX: the end */
+	uint64_t to;        /* last sequence wanted, as replay_info has it */
 	const char *filter; /* subject, NULL all */
 };
 

@@ -41,7 +41,8 @@ static struct witness {
 	unsigned backwards; /* revisions that did not increase; must stay 0 */
 	enum follower_op last_op;
 	char last_header[64]; /* "Note" of the last change */
-	bool blocked;         /* the callback waits */
+	bool blocked;         /* the callback is to wait */
+	bool waits;           /* it does */
 } witness;
 
 static void
@@ -62,7 +63,7 @@ witness_reset(void)
 	memset(witness.keys, 0, sizeof(witness.keys));
 	witness.last = witness.changes = 0;
 	witness.resets = witness.backwards = 0;
-	witness.blocked = false;
+	witness.blocked = witness.waits = false;
 	pthread_mutex_unlock(&witness.mutex);
 }
 
@@ -93,6 +94,7 @@ apply(const struct follower_change *change, void *arg)
 	if (change->op == FOLLOWER_FILL)
 		return;
 	pthread_mutex_lock(&witness.mutex);
+	witness.waits = witness.blocked;
 	while (witness.blocked)
 		pthread_cond_wait(&witness.changed, &witness.mutex);
 	witness.changes++;
@@ -115,6 +117,17 @@ block(bool blocked)
 	witness.blocked = blocked;
 	pthread_cond_broadcast(&witness.changed);
 	pthread_mutex_unlock(&witness.mutex);
+}
+
+static bool
+witness_waits(void)
+{
+	bool waits;
+
+	pthread_mutex_lock(&witness.mutex);
+	waits = witness.waits;
+	pthread_mutex_unlock(&witness.mutex);
+	return waits;
 }
 
 /* Waits until the witness was told of a revision (after `resets` resets). */
@@ -682,6 +695,54 @@ bucket_without_republish_is_followed_too(void)
 }
 
 static void
+purge(const char *bucket, unsigned key)
+{
+	json_auto_t *reply = NULL;
+	json_auto_t *body = json_pack(
+	    "{s:o}", "filter", json_sprintf("$KV.%s.key.%u", bucket, key));
+	char what[64];
+
+	snprintf(what, sizeof(what), "STREAM.PURGE.KV_%s", bucket);
+	IS_INT("purged",
+	       jetstream_api(writer, what, body, GUARD_MS, &reply, NULL),
+	       ERR_OK);
+}
+
+/* The server sets all consumers to the end of the stream. */
+static void
+delete_during_a_fill_loses_nothing(void)
+{
+	static const struct {
+		unsigned behind;
+		const char *why;
+	} rows[] = {
+	    {10, "as the bucket holds it, where more is stored behind"},
+	    {0, "as the bucket holds it, where nothing is"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct follower *follower;
+		struct broker *reader;
+
+		begin();
+		make_bucket("things", true);
+		put_many("things", 400);
+		block(true);
+		reader = connect_to(nats_server_port(server));
+		follower = follow(reader, "things");
+		while (!witness_waits())
+			look_again_soon();
+		purge("things", 399);
+		put_many("things", rows[i].behind);
+		block(false);
+		OK("it is ready", await_ready(follower, true));
+		OK("all came", await(rows[i].behind ? 410 : 399));
+		check_equal(rows[i].why, "things", 399);
+		end_following(follower, reader);
+	}
+}
+
+static void
 frozen_server_makes_it_unready(void)
 {
 	struct follower *follower;
@@ -714,6 +775,8 @@ const struct unit_case unit_cases[] = {
     {"a gap in the numbers is mended", gap_in_the_numbers_is_mended},
     {"a bucket without RePublish is followed too",
      bucket_without_republish_is_followed_too},
+    {"a delete during a fill loses nothing",
+     delete_during_a_fill_loses_nothing},
     {"a frozen server makes it unready", frozen_server_makes_it_unready},
     {NULL, NULL},
 };
