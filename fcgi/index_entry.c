@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/subject.h"
@@ -241,7 +242,9 @@ entry_put_job(struct entry *entry, const struct job *job, size_t size,
 	entry->doc = make_doc(job, size);
 	entry->revision = revision;
 	entry->created_ns = job->created_ns;
-	entry->expires_ns = job->expires_ns;
+	/* As its document has it, also where its maker knows it better: what is
+	 * written of it then has one key in all processes. */
+	entry->expires_ns = job->expires_ns - job->expires_ns % CLOCK_NS_PER_MS;
 	json_array_foreach (job->expected, i, name)
 		if (json_is_string(name))
 			expect(entry, json_string_value(name));

@@ -439,6 +439,25 @@ unknown_ids_are_not_found(void)
 	index_free(index);
 }
 
+/* Its maker has nanoseconds, who reads its document milliseconds. */
+static void
+deadline_is_the_same_for_all(void)
+{
+	struct index *index = changes_index();
+	struct index_brief brief;
+	char after[UUID_SIZE] = "";
+	char id[UUID_SIZE];
+	struct job job = changes_job(changes_id(0, 1, id), "_any", NULL);
+
+	job.expires_ns = 1700000000123456789;
+	index_put_job(index, &job, 300, 1);
+	IS_INT("it is there",
+	       index_scan(index, JOB_SUBMITTED, after, &brief, 1), 1);
+	IS_INT("in milliseconds", brief.expires_ns, 1700000000123000000);
+	job_release(&job);
+	index_free(index);
+}
+
 /* ---- the callback ---- */
 
 static char changed_id[UUID_SIZE];
@@ -507,6 +526,7 @@ const struct unit_case unit_cases[] = {
     {"a reset of one bucket keeps the other", reset_keeps_the_other_bucket},
     {"large bodies are named as missing", large_bodies_are_named_as_missing},
     {"unknown ids are not found", unknown_ids_are_not_found},
+    {"a deadline is the same for all processes", deadline_is_the_same_for_all},
     {"every change is told", every_change_is_told},
     {"hosts and events of a broadcast are bounded",
      hosts_of_a_broadcast_are_bounded},
