@@ -234,6 +234,11 @@ enum err store_response_read(struct store *store, const char *id,
 			     const char *host, struct response *response,
 			     struct err_info *info);
 
+/* Appends the event of a host's stored result where it is missing: its writer
+ * died between the two, or lost the broker.  Does nothing without a result. */
+enum err store_response_tell(struct store *store, const char *id,
+			     const char *host, struct err_info *info);
+
 /* Writes this host's heartbeat.  `previous` is the sequence of its last one (0:
  * must not exist or have been deleted); ERR_CONFLICT when somebody else wrote
  * in between.  *sequence is the new one. */

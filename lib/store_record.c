@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/store_layout.h"
 
@@ -202,6 +203,34 @@ store_response_read(struct store *store, const char *id, const char *host,
 	if (result != ERR_OK)
 		return err_prefix(info, result, "%s", key);
 	return ERR_OK;
+}
+
+enum err
+store_response_tell(struct store *store, const char *id, const char *host,
+		    struct err_info *info)
+{
+	struct response response = {.data = NULL};
+	struct event event;
+	bool told = false;
+	enum err result = store_job_ended(store, id, host, &told, info);
+
+	if (result != ERR_OK || told)
+		return result;
+	result = store_response_read(store, id, host, &response, info);
+	if (result == ERR_NOT_FOUND)
+		return ERR_OK;
+	if (result != ERR_OK)
+		return result;
+	/* Read back it is cut to a millisecond: not before what came before. */
+	event = (struct event){
+	    .event = response.failed ? JOB_EVENT_FAILED : JOB_EVENT_COMPLETED,
+	    .unix_nano = response.timestamp_ns + CLOCK_NS_PER_MS - 1,
+	};
+	(void)snprintf(event.job_id, sizeof(event.job_id), "%s", id);
+	(void)snprintf(event.hostname, sizeof(event.hostname), "%s", host);
+	(void)snprintf(event.error, sizeof(event.error), "%s", response.error);
+	response_release(&response);
+	return store_event_append(store, &event, info);
 }
 
 /* ---- heartbeats ---- */

@@ -223,11 +223,19 @@ match(struct execution *e)
 	return STEP_NEXT;
 }
 
+/* Who wrote the answer may have died before it told of it. */
 static enum step
 answered(struct execution *e)
 {
+	struct err_info info = {""};
+	enum err err;
+
 	if (!e->stored.answered)
 		return STEP_NEXT;
+	err = store_response_tell(e->worker->store, e->work->id,
+				  e->worker->hostname, &info);
+	if (err != ERR_OK && !last_delivery(e))
+		return again(e, "answer not told", err, &info);
 	if (e->work->deliveries == 1)
 		return refuse(e, true,
 			      "replayed, this host has answered it "

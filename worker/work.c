@@ -232,8 +232,10 @@ write_result(struct worker *worker, struct work *work, struct err_info *info)
 	if (err == ERR_EXISTS) {
 		log_warning("result dropped, the store has another one",
 			    LOG_S("job_id", work->id));
-		work->stored = true;
-		return ERR_OK;
+		err = store_response_tell(worker->store, work->id,
+					  worker->hostname, info);
+		work->stored = err == ERR_OK;
+		return err;
 	}
 	if (err == ERR_OK)
 		answered(work);

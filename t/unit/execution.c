@@ -404,6 +404,54 @@ refuses_replays(void)
 	}
 }
 
+/* ---- a result whose event is missing ---- */
+
+static void
+delete_end(const char *id)
+{
+	json_auto_t *reply = NULL;
+	json_auto_t *body =
+	    json_pack("{s:o}", "filter",
+		      json_sprintf("$KV.%s.status.%s.completed.>",
+				   fleet.config->job.kv_bucket, id));
+	char what[128];
+
+	snprintf(what, sizeof(what), "STREAM.PURGE.KV_%.64s",
+		 fleet.config->job.kv_bucket);
+	IS_INT("deleted",
+	       jetstream_api(fleet.broker, what, body, JETSTREAM_TIMEOUT_MS,
+			     &reply, NULL),
+	       ERR_OK);
+	IS_INT("no end", fleet_count_events(&fleet, id, JOB_EVENT_COMPLETED),
+	       0);
+}
+
+/* The worker before it died after it had written the one. */
+static void
+tells_the_end_of_what_was_answered(void)
+{
+	struct job job = fleet_job(QUERY, HOST, JOB_BATCH);
+	struct event started, ended;
+
+	begin();
+	operations_reset(OPERATIONS_WORK, 0);
+	run_once(&job);
+	delete_end(job.id);
+	fleet_notify(&fleet, SUBJECT, job.id);
+	OK("settled", fleet_settled(&fleet));
+	IS_INT("not run again", operations_runs(), 1);
+	OK("started",
+	   fleet_event(&fleet, job.id, HOST, JOB_EVENT_STARTED, &started));
+	OK("ended",
+	   fleet_event(&fleet, job.id, HOST, JOB_EVENT_COMPLETED, &ended));
+	OK("in this order", ended.unix_nano >= started.unix_nano);
+	fleet_notify(&fleet, SUBJECT, job.id);
+	OK("settled again", fleet_settled(&fleet));
+	IS_INT("one end only",
+	       fleet_count_events(&fleet, job.id, JOB_EVENT_COMPLETED), 1);
+	job_release(&job);
+}
+
 /* ---- what is genuine ---- */
 
 static void
@@ -709,6 +757,8 @@ const struct unit_case unit_cases[] = {
     {"forgeries are refused: one log line, one event", refuses_forgeries},
     {"notifications that make no sense are terminated", refuses_notifications},
     {"a change is never run twice by a replay", refuses_replays},
+    {"the end of what was answered is told once",
+     tells_the_end_of_what_was_answered},
     {"what may pass is tried again, within bounds", tries_again_what_may_pass},
     {"a signed job is still checked", checks_what_it_runs},
     {"a change does not begin after its deadline",
