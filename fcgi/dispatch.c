@@ -247,11 +247,19 @@ validate(struct request *r, size_t size)
 {
 	struct err_info info = {""};
 	json_t *list = json_array();
+	enum err err;
 
 	r->parameters = json_object();
 	if (!list || !r->parameters) {
 		json_decref(list);
 		return refuse(r, ERR_NO_MEMORY, NULL);
+	}
+	err = request_query(r, &info);
+	if (err == ERR_INVALID)
+		reply_collect_one(list, "query", "", info.text);
+	else if (err) {
+		json_decref(list);
+		return refuse(r, err, &info);
 	}
 	read_parameters(r, list);
 	if (r->match.endpoint->body) {

@@ -37,16 +37,15 @@ decode(char *text, struct err_info *info)
 		}
 		octet = percent_octet(p);
 		if (octet < 0)
-			return err_set(info, ERR_INVALID,
-				       "bad percent escape in the query");
+			return err_set(info, ERR_INVALID, "bad percent escape");
 		if (!octet)
-			return err_set(info, ERR_INVALID, "NUL in the query");
+			return err_set(info, ERR_INVALID, "a NUL (%%00)");
 		*out++ = (char)octet;
 		p += 2;
 	}
 	*out = '\0';
 	if (!query_utf8(text, (size_t)(out - text)))
-		return err_set(info, ERR_INVALID, "the query is not UTF-8");
+		return err_set(info, ERR_INVALID, "not UTF-8");
 	return ERR_OK;
 }
 
@@ -62,8 +61,7 @@ add(struct query *query, char *piece, struct err_info *info)
 	else
 		item.value = piece + strlen(piece);
 	if (!*item.name)
-		return err_set(info, ERR_INVALID,
-			       "a parameter without a name in the query");
+		return err_set(info, ERR_INVALID, "a parameter without a name");
 	err = decode(item.name, info);
 	if (!err)
 		err = decode(item.value, info);
@@ -73,8 +71,7 @@ add(struct query *query, char *piece, struct err_info *info)
 		return err_set(info, ERR_INVALID,
 			       "the parameter \"%s\" comes twice", item.name);
 	if (query->count == QUERY_ITEMS_MAX)
-		return err_set(info, ERR_INVALID,
-			       "more than %d parameters in the query",
+		return err_set(info, ERR_INVALID, "more than %d parameters",
 			       QUERY_ITEMS_MAX);
 	query->items[query->count++] = item;
 	return ERR_OK;
@@ -88,8 +85,7 @@ query_parse(const char *text, struct query *query, struct err_info *info)
 	enum err err = ERR_OK;
 
 	if (strlen(text) > QUERY_SIZE_MAX)
-		return err_set(info, ERR_INVALID,
-			       "the query is longer than %d octets",
+		return err_set(info, ERR_INVALID, "longer than %d octets",
 			       QUERY_SIZE_MAX);
 	read.text = strdup(text);
 	if (!read.text)

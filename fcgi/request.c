@@ -121,7 +121,6 @@ enum err
 request_line(struct request *r, struct err_info *info)
 {
 	const char *uri = request_param(r, "REQUEST_URI");
-	const char *query = request_param(r, "QUERY_STRING");
 	const char *mark;
 	size_t size;
 
@@ -139,8 +138,20 @@ request_line(struct request *r, struct err_info *info)
 			       "the path is longer than %zu octets",
 			       sizeof(r->path) - 1);
 	memcpy(r->path, uri, size);
-	if (!query)
+	return ERR_OK;
+}
+
+enum err
+request_query(struct request *r, struct err_info *info)
+{
+	const char *query = request_param(r, "QUERY_STRING");
+	const char *uri = request_param(r, "REQUEST_URI");
+	const char *mark;
+
+	if (!query) {
+		mark = uri ? strchr(uri, '?') : NULL;
 		query = mark ? mark + 1 : "";
+	}
 	return query_parse(query, &r->query, info);
 }
 

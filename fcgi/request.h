@@ -99,10 +99,14 @@ const char *request_param(const struct request *request, const char *name);
 bool request_param_repeated(const struct request *request, const char *name);
 
 /*
- * What is wrong with the request line: method, path, query.  ERR_INVALID with
- * the reason.  Called once, fills path and query.
+ * What is wrong with method and path.  ERR_INVALID with the reason.  Called
+ * once, fills path.
  */
 enum err request_line(struct request *request, struct err_info *info);
+
+/* The same of the query, which is judged after the token.  Called once, fills
+ * query, which stays empty after an error. */
+enum err request_query(struct request *request, struct err_info *info);
 
 /* The octets of the body; *text is the caller's to free.  *size is
  * CONTENT_LENGTH.  ERR_ABORTED when fewer came, ERR_INVALID when more. */
