@@ -10,6 +10,7 @@ import os
 import pytest
 
 from installed import Installed
+from nats_client import Nats
 from stack import Stack
 
 CURRENT = pytest.StashKey()
@@ -34,6 +35,13 @@ def reader(stack):
 @pytest.fixture(scope="module")
 def writer(stack):
     return stack.client("write")
+
+
+@pytest.fixture
+def nats(stack):
+    """A connection to the stack's broker with all that the API may do."""
+    with Nats(stack) as client:
+        yield client
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from job_client import everybody, events, finished, get, submit, told
-from nats_client import Nats, Signer, uuid7
+from nats_client import Signer, uuid7
 
 STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
                  "OSAPI_JOB_CONSUMER_ACK_WAIT": "1s",
@@ -21,12 +21,6 @@ STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
 @pytest.fixture(autouse=True, scope="module")
 def fixture_ready(stack, reader):
     everybody(stack, reader, 3)
-
-
-@pytest.fixture(name="nats")
-def fixture_nats(stack):
-    with Nats(stack) as nats:
-        yield nats
 
 
 @pytest.fixture(name="stored")

@@ -25,12 +25,6 @@ def fixture_ready(stack, reader):
     everybody(stack, reader, 3)
 
 
-@pytest.fixture(name="nats")
-def fixture_nats(stack):
-    with Nats(stack) as nats:
-        yield nats
-
-
 def update(writer, host, server):
     """A change of that host's name servers."""
     return submit(writer, "network.dns.update",

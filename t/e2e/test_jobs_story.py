@@ -24,12 +24,6 @@ def fixture_ready(stack, reader):
     everybody(stack, reader, 3)
 
 
-@pytest.fixture(name="nats")
-def fixture_nats(stack):
-    with Nats(stack) as nats:
-        yield nats
-
-
 def listed(reader, **query):
     words = "&".join(f"{k}={v}" for k, v in query.items())
     reply = reader.get(f"{JOBS}?{words}")

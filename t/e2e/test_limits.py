@@ -50,12 +50,6 @@ def fixture_restart(stack, reader):
     everybody(stack, reader, 1)
 
 
-@pytest.fixture(name="nats")
-def fixture_nats(stack):
-    with Nats(stack) as nats:
-        yield nats
-
-
 def settings(nats):
     """All that the tables name, as it is in NATS now."""
     found = {(stream, member): nats.api(f"STREAM.INFO.{stream}")["config"].get(
