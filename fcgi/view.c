@@ -272,6 +272,71 @@ add_submitted(struct writer *w, json_t *timeline)
 		w->bad = true;
 }
 
+static bool
+ends(enum job_event event)
+{
+	return event == JOB_EVENT_COMPLETED || event == JOB_EVENT_FAILED;
+}
+
+static bool
+end_is_told(const struct index_view *view, const char *hostname)
+{
+	for (size_t i = 0; i < view->event_count; i++)
+		if (ends(view->events[i].event) &&
+		    strcmp(view->events[i].hostname, hostname) == 0)
+			return true;
+	return false;
+}
+
+/* Puts a line where its time is. */
+static void
+insert_line(struct writer *w, json_t *timeline, json_t *line)
+{
+	const char *when =
+	    json_string_value(json_object_get(line, "timestamp"));
+	size_t at = json_array_size(timeline);
+
+	for (; at > 1 && when; at--) {
+		const char *before = json_string_value(json_object_get(
+		    json_array_get(timeline, at - 1), "timestamp"));
+
+		if (!before || strcmp(before, when) <= 0)
+			break;
+	}
+	if (json_array_insert_new(timeline, at, line) != 0)
+		w->bad = true;
+}
+
+/* A host's result comes a moment before its event, and who waits for the job
+ * is woken by it: the event's line is then made of the result. */
+static void
+add_ends(struct writer *w, json_t *timeline)
+{
+	const struct index_view *view = w->view;
+	size_t told = 0;
+
+	for (size_t i = 0; i < view->event_count; i++)
+		told += ends(view->events[i].event);
+	if (told >= view->response_count || view->events_left_out)
+		return;
+	for (size_t i = 0; i < view->response_count; i++) {
+		const struct index_response *response = &view->responses[i];
+		json_t *line;
+
+		if (end_is_told(view, response->hostname))
+			continue;
+		line = json_object();
+		set_time(w, line, "timestamp", response->timestamp_ns);
+		set_text(w, line, "event",
+			 job_event_text(response->failed
+					    ? JOB_EVENT_FAILED
+					    : JOB_EVENT_COMPLETED));
+		set_text(w, line, "hostname", response->hostname);
+		set_text(w, line, "error", response->error);
+		insert_line(w, timeline, line);
+	}
+}
+
 static void
 add_timeline(struct writer *w, json_t *job)
 {
@@ -293,6 +358,7 @@ add_timeline(struct writer *w, json_t *job)
 		if (json_array_append_new(timeline, line) != 0)
 			w->bad = true;
 	}
+	add_ends(w, timeline);
 	set(w, job, "timeline", timeline);
 }
 

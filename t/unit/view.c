@@ -172,6 +172,31 @@ static const struct row jobs[] = {
      "\"worker_states\": {\"web-01\": {\"status\": \"completed\","
      "\"duration\": \"12ms\"}}}",
      "error"},
+    {"a result ends the timeline before its event has come",
+     "_all",
+     "[\"a\", \"b\"]",
+     {{'c', "b", 5, "{\"n\": 2}"},
+      {'s', "a", 6, NULL},
+      {'f', "a", 9, "broken"},
+      {'F', "a", 9, "broken"}},
+     "{\"timeline\": [{\"timestamp\": \"2026-09-21T14:13:20.000Z\","
+     "\"event\": \"submitted\", \"hostname\": \"api\"},"
+     "{\"timestamp\": \"2026-09-21T14:13:20.005Z\", \"event\": \"completed\","
+     "\"hostname\": \"b\"},"
+     "{\"timestamp\": \"2026-09-21T14:13:20.006Z\", \"event\": \"started\","
+     "\"hostname\": \"a\"},"
+     "{\"timestamp\": \"2026-09-21T14:13:20.009Z\", \"event\": \"failed\","
+     "\"hostname\": \"a\", \"error\": \"broken\"}]}",
+     "result"},
+    {"and not twice when it has",
+     "web-01",
+     "[\"web-01\"]",
+     {{'c', "web-01", 5, "{\"n\": 2}"}, {'C', "web-01", 6, NULL}},
+     "{\"timeline\": [{\"timestamp\": \"2026-09-21T14:13:20.000Z\","
+     "\"event\": \"submitted\", \"hostname\": \"api\"},"
+     "{\"timestamp\": \"2026-09-21T14:13:20.006Z\", \"event\": \"completed\","
+     "\"hostname\": \"web-01\"}]}",
+     "error"},
     {"one host that failed gives its error",
      "web-01",
      "[\"web-01\"]",
