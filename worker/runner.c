@@ -34,6 +34,7 @@ struct runner {
 	int thread_count;
 	pthread_t keeper;
 	bool keeper_runs;
+	bool short_of_threads;      /* the keeper's: it has said so */
 	pthread_mutex_t lock;       /* all below */
 	pthread_cond_t wake[LANES]; /* its threads: a work, or stopping */
 	pthread_cond_t done; /* whoever waits for threads or the keeper's end */
@@ -41,7 +42,6 @@ struct runner {
 	struct work *held;
 	int threads_live; /* that would end when told */
 	int left_behind;
-	bool short_of_threads; /* said in the log, once a time */
 	bool draining;
 	bool stopping;
 };
