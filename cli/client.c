@@ -4,6 +4,7 @@
  */
 #include "cli/client.h"
 
+#include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,6 +196,17 @@ dispatch(const struct cli *cli, const struct spec *spec, int argc, char **argv)
 	return catalog_miss("client", argc, argv);
 }
 
+/* The widths of characters, for tables.  What is printed is UTF-8 whatever the
+ * environment says, and over a cell that is none of a locale's texts
+ * libsmartcols would think for ever. */
+static void
+choose_locale(void)
+{
+	setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 int
 client_main(const struct cli *cli, int argc, char **argv)
 {
@@ -205,8 +217,7 @@ client_main(const struct cli *cli, int argc, char **argv)
 	int status;
 	int i;
 
-	/* widths of characters, for tables */
-	setlocale(LC_CTYPE, "");
+	choose_locale();
 	ordered = calloc((size_t)argc + 1, sizeof(*ordered));
 	if (!ordered)
 		return command_fail(ERR_NO_MEMORY, "out of memory");

@@ -100,6 +100,21 @@ def test_every_command(terminal, stack):
             assert len(errors) == 1, f"{command}: one line says it: {shown}"
 
 
+def test_other_letters_in_a_locale_without_them(terminal, stack):
+    name = "\u6f22\u5b57 \u00e9"
+    made = stack.client("write", name).post("/api/v1/jobs", {"operation": {
+        "type": "system.hostname.get"}})
+    assert made.status == 201, made
+    terminal.resize(120, 40)
+    try:
+        for locale in ("C", "C.UTF-8"):
+            code, shown = terminal.run(
+                f"LC_ALL={locale} osapi client job list --limit 1")
+            assert code == 0 and name in shown, (locale, shown)
+    finally:
+        terminal.resize(80, 40)
+
+
 def test_the_live_view_follows_the_queue(terminal, stack):
     terminal.start("osapi client job status --interval 100ms")
     terminal.wait("(q quits)")
