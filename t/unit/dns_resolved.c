@@ -260,8 +260,7 @@ refuses_other_links(void)
 	       "Device or resource busy");
 	update("no such link",
 	       "{\"interface_name\":\"veth7\",\"servers\":[\"192.0.2.8\"]}",
-	       ERR_NOT_FOUND,
-	       "interface veth7: if_nametoindex: No such device");
+	       ERR_NOT_FOUND, "interface veth7: No such device");
 }
 
 static void *
