@@ -253,22 +253,43 @@ free_subscription(struct broker_subscription *subscription)
 	free(subscription);
 }
 
+static void
+free_list(struct broker_subscription *at)
+{
+	while (at != NULL) {
+		struct broker_subscription *next = at->next;
+
+		free_subscription(at);
+		at = next;
+	}
+}
+
 /*
  * nats.c 3.4.1 looks a subscription up for a message and then locks it without
  * having taken a reference, so one that is destroyed in between is used after
  * it was freed (seen).  Behind a round trip no message looks at it any more;
- * where none succeeds it waits for the end of the connection.
+ * where none succeeds it waits for the next one that does.
  */
 static void
 bury(struct broker *broker, struct broker_subscription *subscription)
 {
-	if (atomic_load(&broker->listen.up) &&
-	    link_flush(&broker->listen, FLUSH_MS) == NATS_OK) {
-		free_subscription(subscription);
-		return;
-	}
+	struct broker_subscription *last = subscription;
+	bool behind;
+
 	(void)pthread_mutex_lock(&broker->mutex);
 	subscription->next = broker->buried;
+	broker->buried = NULL;
+	(void)pthread_mutex_unlock(&broker->mutex);
+	behind = atomic_load(&broker->listen.up) &&
+		 link_flush(&broker->listen, FLUSH_MS) == NATS_OK;
+	if (behind) {
+		free_list(subscription);
+		return;
+	}
+	while (last->next != NULL)
+		last = last->next;
+	(void)pthread_mutex_lock(&broker->mutex);
+	last->next = broker->buried;
 	broker->buried = subscription;
 	(void)pthread_mutex_unlock(&broker->mutex);
 }
@@ -390,17 +411,6 @@ broker_new(const struct config_nats *config, const char *name,
 	return ERR_OK;
 }
 
-static void
-free_buried(struct broker *broker)
-{
-	while (broker->buried != NULL) {
-		struct broker_subscription *next = broker->buried->next;
-
-		free_subscription(broker->buried);
-		broker->buried = next;
-	}
-}
-
 void
 broker_free(struct broker *broker)
 {
@@ -421,7 +431,7 @@ broker_free(struct broker *broker)
 	link_close(&broker->listen);
 	link_close(&broker->ask);
 	natsSubscription_Destroy(broker->replies);
-	free_buried(broker);
+	free_list(broker->buried);
 	link_release(&broker->listen);
 	link_release(&broker->ask);
 	pending_free(broker->pending);

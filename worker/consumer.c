@@ -255,7 +255,7 @@ attend(struct consumers *consumers, size_t i, int64_t now_ms)
 		ask(consumers, i, batch);
 }
 
-/* After a reconnect nobody knows what the server still has. */
+/* After a reconnect nobody knows what the server still has: see renew_inbox. */
 static void
 start_over(struct consumers *consumers)
 {
@@ -266,6 +266,7 @@ start_over(struct consumers *consumers)
 		return;
 	consumers->reconnects = reconnects;
 	pthread_mutex_lock(&consumers->lock);
+	consumers->cut_off = true;
 	for (i = 0; i < consumers->count; i++) {
 		consumers->items[i].state = STATE_MISSING;
 		consumers->items[i].retry_ms = 0;
@@ -309,9 +310,11 @@ open_inbox(struct consumers *consumers, struct err_info *info)
 
 /*
  * What a worker is sent comes from another account as the responses to its
- * request, and an empty message without headers is to nats-server the last of
- * them: whatever the request should still bring is lost until ack_wait.  A
- * request to whose inbox nobody listens is dropped before that.
+ * request.  nats-server forgets the way back of a request when its connection
+ * ends, and after an empty message without headers, which is to it the last
+ * response; yet it goes on to serve the request as long as somebody listens
+ * to its inbox, and whatever it should still bring is lost until ack_wait.  So
+ * the next requests have another inbox.
  */
 static void
 renew_inbox(struct consumers *consumers)
@@ -325,10 +328,23 @@ renew_inbox(struct consumers *consumers)
 	if (!cut_off)
 		return;
 	if (open_inbox(consumers, &info) == ERR_OK)
-		log_info("asking anew: an empty message ended the requests");
+		log_info("asking anew, what was asked for before is lost");
 	else
 		log_warning("no new inbox, trying on",
 			    LOG_S("error", info.text));
+}
+
+/* Before nats.c subscribes it anew, and what was asked for before is served. */
+static void
+close_inbox(struct consumers *consumers)
+{
+	if (!consumers->subscription)
+		return;
+	broker_unsubscribe(consumers->subscription);
+	consumers->subscription = NULL;
+	pthread_mutex_lock(&consumers->lock);
+	consumers->cut_off = true;
+	pthread_mutex_unlock(&consumers->lock);
 }
 
 static void
@@ -416,8 +432,12 @@ consumers_main(void *arg)
 		start_over(consumers);
 		if (up)
 			renew_inbox(consumers);
+		else
+			close_inbox(consumers);
 		hand_back(consumers);
-		for (i = 0; up && i < consumers->count; i++) {
+		for (i = 0;
+		     up && consumers->subscription && i < consumers->count;
+		     i++) {
 			pulse_beat(&w->pulse, PULSE_FETCH, PULSE_IDLE_MS);
 			attend(consumers, i, clock_mono_ms());
 		}
