@@ -43,11 +43,17 @@ def wait_until(what, condition, limit=LIMIT):
         time.sleep(0.05)
 
 
+HELD = []  # sockets that keep a port from others until these tests end
+
+
 def free_port():
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port of 127.0.0.1 for a server, which sets SO_REUSEADDR as servers do:
+    nobody else is given it, neither by this function nor to connect from."""
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    HELD.append(s)
+    return s.getsockname()[1]
 
 
 def listens(port):

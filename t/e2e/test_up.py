@@ -102,6 +102,7 @@ def test_demo_runs_one_job_and_ends(up):
 
 def test_a_port_in_use(up):
     with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("127.0.0.1", up.port))
         s.listen()
         done = run_up(up)
