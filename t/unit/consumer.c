@@ -251,7 +251,7 @@ keeps_slots_for_the_live_lane(void)
 	wanted++;
 	OK("a live job runs beside them",
 	   fleet_wait(&fleet, all_slots_wait, &wanted));
-	/* only now: it could else take the last slot of web-01 before that job */
+	/* only now: it could else take web-01's last slot before that job */
 	fleet_submit(&fleet, &any);
 	wanted++;
 	OK("and so does one for any host",
