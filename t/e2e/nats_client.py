@@ -123,13 +123,34 @@ class Nats:
 
     # ---- what the job store holds ----
 
+    def keys(self, bucket, prefix="", rest=">"):
+        """What follows the prefix in all keys of a bucket, page by page."""
+        start, found = f"$KV.{bucket}.{prefix}", []
+        while True:
+            answer = self.api(f"STREAM.INFO.KV_{bucket}", offset=len(found),
+                              subjects_filter=start + rest)
+            page = answer["state"].get("subjects") or {}
+            found += [subject[len(start):] for subject in page]
+            if not page or len(found) >= answer.get("total", 0):
+                return found
+
+    def jobs(self):
+        """Ids of stored jobs, and of deleted ones that left a mark."""
+        return self.keys("job-queue", "jobs.")
+
+    def deleted(self, job_id):
+        """Whether that is all that is left of it."""
+        _, headers = self.message(f"$KV.job-queue.jobs.{job_id}")
+        return headers.get("KV-Operation") in ("DEL", "PURGE")
+
+    def responses(self):
+        """(job, host) of stored responses."""
+        return [tuple(reversed(key.split(".")))
+                for key in self.keys("job-responses")]
+
     def events(self, job_id="*", event="*", host="*"):
         """Keys of stored events: {job}.{event}.{host}.{time} each."""
-        prefix = "$KV.job-queue.status."
-        answer = self.api("STREAM.INFO.KV_job-queue", subjects_filter=
-                          f"{prefix}{job_id}.{event}.{host}.*")
-        return [subject[len(prefix):]
-                for subject in answer["state"].get("subjects") or {}]
+        return self.keys("job-queue", "status.", f"{job_id}.{event}.{host}.*")
 
     def event(self, key):
         """The document of one of them."""
@@ -163,6 +184,19 @@ class Nats:
         """Notifications that a consumer still has to see answered."""
         answer = self.api(f"CONSUMER.INFO.JOBS.{consumer}")
         return answer["num_pending"] + answer["num_ack_pending"]
+
+    def all_unsettled(self):
+        """The same of every consumer that has any, for `monitor`."""
+        found, seen, total = {}, 0, 1
+        while seen < total:
+            answer = self.api("CONSUMER.LIST.JOBS", offset=seen)
+            for one in answer["consumers"]:
+                left = one["num_pending"] + one["num_ack_pending"]
+                if left:
+                    found[one["name"]] = left
+            seen += len(answer["consumers"])
+            total = answer["total"] if answer["consumers"] else 0
+        return found
 
 
 SHARED = "jobs-worker-any"

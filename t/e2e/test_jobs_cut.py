@@ -2,9 +2,9 @@
 
 import pytest
 
-from cut_proxy import CutProxy
 from job_client import HOSTNAME, everybody, finished, submit
 from nats_client import SHARED, Nats, own_consumer
+from proxy import Proxy
 from stack import Stack, wait_until
 
 # NATS would deliver again after this; nobody waits that long here
@@ -16,7 +16,7 @@ def fixture_proxy():
     """Between the one worker and NATS."""
     stack = Stack(env={"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
                        "OSAPI_JOB_CONSUMER_ACK_WAIT": PATIENCE})
-    proxy = CutProxy(stack.nats_port)
+    proxy = Proxy(stack.nats_port)
     proxy.stack = stack
     stack.specifications = [{"hostname": "w-0", "env": {
         "OSAPI_JOB_WORKER_NATS_PORT": str(proxy.port)}}]
