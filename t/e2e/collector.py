@@ -1,5 +1,5 @@
-"""A collector of spans: OTLP/HTTP with JSON, as an OpenTelemetry collector takes
-it, which Debian 12 has no package of.
+"""A collector of spans: OTLP/HTTP with JSON, as an OpenTelemetry collector
+takes it, which Debian 12 has no package of.
 
 It refuses what the protocol does not allow, so that a test that sees its spans
 knows that they were well-formed.

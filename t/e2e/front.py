@@ -1,4 +1,4 @@
-"""Further nginx in front of a stack's responders, each with settings of its own."""
+"""Further nginx in front of a stack's responders, each with own settings."""
 
 import datetime
 import ipaddress
@@ -25,7 +25,8 @@ def certificate(directory):
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.utcnow()
     signed = x509.CertificateBuilder().subject_name(name).issuer_name(name) \
-        .public_key(key.public_key()).serial_number(x509.random_serial_number()) \
+        .public_key(key.public_key()) \
+        .serial_number(x509.random_serial_number()) \
         .not_valid_before(now - datetime.timedelta(days=1)) \
         .not_valid_after(now + datetime.timedelta(days=2)) \
         .add_extension(x509.SubjectAlternativeName([

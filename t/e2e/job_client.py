@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from private_etc import private_etc, resolv_conf
+from private_etc import private_etc
 from stack import wait_until
 
 HOSTNAME = "/api/v1/system/hostname"

@@ -4,7 +4,6 @@ import json
 import socket
 
 import pytest
-import yaml
 
 import forge
 from nats_client import Nats as Client

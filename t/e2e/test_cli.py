@@ -19,8 +19,8 @@ ADD = ["--operation", "network.dns.get", "--data",
 UPDATE = ["nonesuch0", "--servers", "192.0.2.53"]
 
 # Words behind the command that work, a text of their output, and words that do
-# not with the exit code and a text of the one line that says so.  {job} is the id
-# of a job that has completed.  None: it stays until it is stopped.
+# not with the exit code and a text of the one line that says so.  {job} is the
+# id of a job that has completed.  None: it stays until it is stopped.
 COMMANDS = {
     "up": (None, None, ["--port", "0"], 2, "1 to 65535"),
     "init": (["--dir", "{dir}/new"], "Wrote",
@@ -362,8 +362,8 @@ def test_request_is_as_curl(osapi, stack):
     assert done.stdout == "" and out.read_text() == '{"status":"ok"}'
     done = osapi("client", "request", "GET", "/health", "-o", "/dev/full")
     one_line(done, 1, "/dev/full")
-    done = osapi("client", "request", "GET", "/health", "-H", "x-request-id: a1",
-                 "-i")
+    done = osapi("client", "request", "GET", "/health", "-H",
+                 "x-request-id: a1", "-i")
     assert "X-Request-Id: a1" in done.stdout
     done = osapi("client", "request", "POST", "/api/v1/jobs", "-d", "{")
     one_line(done, 1, "HTTP 400")

@@ -219,7 +219,8 @@ def test_states(call, path):
 
 
 def test_metrics(call):
-    for accept, end in ((None, ""), ("application/openmetrics-text", "# EOF\n")):
+    for accept, end in ((None, ""),
+                        ("application/openmetrics-text", "# EOF\n")):
         text = call("GET", "/metrics", status=200, role="read",
                     headers={"Accept": accept}).body.decode()
         assert text.startswith("# HELP http_server_")

@@ -121,7 +121,8 @@ class Host:
                               stderr=subprocess.STDOUT, timeout=GUARD_S * 2)
 
     def start_resolved(self):
-        self.resolved = self.spawn([str(self.tree / "lib/systemd/systemd-resolved")])
+        self.resolved = self.spawn(
+            [str(self.tree / "lib/systemd/systemd-resolved")])
         wait_for("systemd-resolved",
                  lambda: self.resolved.poll() is not None
                  or self.run(["resolvectl", "dns", "veth0"]).returncode == 0)

@@ -1,4 +1,4 @@
-"""Whatever is killed, a job that was taken ends, and no change is made twice."""
+"""Whatever is killed, a job that was taken ends; no change is made twice."""
 
 import contextlib
 import signal
@@ -6,9 +6,9 @@ import signal
 import pytest
 
 from job_client import (JOBS, SLOW, Asked, Held, events, everybody,
-                        finished, get, needs_root, resolv_conf, submit, told,
-                        workers)
+                        finished, get, needs_root, submit, told, workers)
 from nats_client import SHARED, Nats, own_consumer
+from private_etc import resolv_conf
 from stack import wait_until
 
 STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",

@@ -141,7 +141,8 @@ def test_the_target_is_up(minute):
     assert (target["health"], target["lastError"]) == ("up", "")
     assert target["labels"]["job"] == "osapi"
     assert prometheus.number('min_over_time(up{job="osapi"}[10m])') == 1
-    first = prometheus.number('min_over_time(timestamp(up{job="osapi"})[10m:1s])')
+    first = prometheus.number(
+        'min_over_time(timestamp(up{job="osapi"})[10m:1s])')
     last = prometheus.number('timestamp(up{job="osapi"})')
     assert last - first >= (SCRAPES - 1) * INTERVAL - 1
 

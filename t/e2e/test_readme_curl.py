@@ -1,7 +1,6 @@
 """The curl sessions of the README, run again: what is shown there is true."""
 
 import json
-import pathlib
 import re
 import subprocess
 
@@ -18,8 +17,10 @@ def sessions():
     """Command and shown lines of each console block with a curl -v in it."""
     text = (ROOT / "README.md").read_text()
     found = []
-    for block in re.findall(r"```console\n(\$ curl -v .*?)```", text, re.DOTALL):
-        command, _, shown = re.sub(r"\\\n\s*", "", block[2:]).partition("\n")
+    for block in re.findall(r"```console\n(\$ curl -v .*?)```", text,
+                            re.DOTALL):
+        one_line = re.sub(r"\\\n\s*", "", block[2:])
+        command, _, shown = one_line.partition("\n")
         found.append((command, shown))
     return found
 

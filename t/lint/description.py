@@ -102,7 +102,8 @@ def check_parameters(document, path, parameters, place):
                 fault(where, "a path parameter is required")
     wanted = set(re.findall(r"\{([^}]*)\}", path))
     if names != wanted:
-        fault(place, f"path parameters {sorted(names)}, path has {sorted(wanted)}")
+        fault(place, f"path parameters {sorted(names)}, path has "
+                     f"{sorted(wanted)}")
 
 
 def check_operation(document, path, method, item, shared, seen):
@@ -143,7 +144,8 @@ def main(path):
         if not document.get("info", {}).get(key):
             fault("info", f"no {key}")
     walk_refs(document, document, "#")
-    for name, schema in document.get("components", {}).get("schemas", {}).items():
+    components = document.get("components", {})
+    for name, schema in components.get("schemas", {}).items():
         check_schema(document, schema, f"schema {name}")
     seen = set()
     for route, item in document.get("paths", {}).items():
