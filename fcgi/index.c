@@ -286,6 +286,22 @@ index_put_job(struct index *index, const struct job *job, size_t size,
 		    job->id);
 }
 
+/* Before the entry refuses what comes late for it. */
+static void
+note_late(struct index *index, const struct entry *entry, const char *id,
+	  bool late)
+{
+	size_t i;
+
+	if (!late || !entry->deleted || entry->doc ||
+	    index->leftover_count == LEFTOVERS_MAX)
+		return;
+	for (i = 0; i < index->leftover_count; i++)
+		if (strcmp(index->leftovers[i], id) == 0)
+			return;
+	memcpy(index->leftovers[index->leftover_count++], id, UUID_SIZE);
+}
+
 void
 index_put_event(struct index *index, const struct event *event,
 		uint64_t revision, struct index_step *step)
@@ -297,9 +313,11 @@ index_put_event(struct index *index, const struct event *event,
 		step = &unwanted;
 	*step =
 	    (struct index_step){.operation = -1, .queued_ns = -1, .ran_ns = -1};
-	if (entry)
-		end(index, entry, entry_put_event(entry, event, revision, step),
-		    event->job_id);
+	if (!entry)
+		return;
+	note_late(index, entry, event->job_id, revision > entry->deleted);
+	end(index, entry, entry_put_event(entry, event, revision, step),
+	    event->job_id);
 }
 
 void
@@ -308,10 +326,13 @@ index_put_response(struct index *index, const struct response *response,
 {
 	struct entry *entry = begin(index, response->job_id);
 
-	if (entry)
-		end(index, entry,
-		    entry_put_response(entry, response, size, revision),
-		    response->job_id);
+	if (!entry)
+		return;
+	/* Its revision is of another stream: it may be older than the delete,
+	 * which has then removed it or is about to. */
+	note_late(index, entry, response->job_id, true);
+	end(index, entry, entry_put_response(entry, response, size, revision),
+	    response->job_id);
 }
 
 void
@@ -321,6 +342,19 @@ index_delete_job(struct index *index, const char *id, uint64_t revision)
 
 	if (entry)
 		end(index, entry, entry_delete(entry, revision), id);
+}
+
+size_t
+index_take_leftovers(struct index *index, char (*ids)[UUID_SIZE], size_t max)
+{
+	size_t taken = 0;
+
+	pthread_mutex_lock(&index->mutex);
+	while (taken < max && index->leftover_count)
+		memcpy(ids[taken++], index->leftovers[--index->leftover_count],
+		       UUID_SIZE);
+	pthread_mutex_unlock(&index->mutex);
+	return taken;
 }
 
 /* ---- forgetting ---- */

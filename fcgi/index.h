@@ -189,6 +189,12 @@ struct index_counts {
 };
 void index_counts(struct index *index, struct index_counts *counts);
 
+/* Takes up to `max` ids of deleted jobs of which an event or a response came
+ * after the delete, as it was on its way then: the store has it for nobody.
+ * Of very many between two calls some are left to the TTL. */
+size_t index_take_leftovers(struct index *index, char (*ids)[UUID_SIZE],
+			    size_t max);
+
 /* How many hosts may still have something to say: those that are expected of
  * all jobs that have not ended, at least one a job. */
 size_t index_open_hosts(struct index *index);

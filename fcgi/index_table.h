@@ -10,6 +10,8 @@
 #include "fcgi/index_entry.h"
 #include "fcgi/index_list.h"
 
+#define LEFTOVERS_MAX 64
+
 struct index {
 	pthread_mutex_t mutex;
 	const struct spec *spec;                        /* set once */
@@ -25,6 +27,8 @@ struct index {
 	struct index_list shadow; /* entries that are no job (yet, any more) */
 	struct index_list status[JOB_STATUS_COUNT];
 	struct index_counts counts;
+	char leftovers[LEFTOVERS_MAX][UUID_SIZE]; /* see index_take_leftovers */
+	size_t leftover_count;
 };
 
 /* The entry of a key, NULL where there is none.  Mutex held. */

@@ -21,6 +21,7 @@
 #define GRACE_MS     2000  /* for clocks of hosts, and answers on their way */
 #define EXPIRE_MS    10000 /* between looks for what is too old */
 #define SCAN_BATCH   256
+#define LEFTOVERS    16    /* taken at a time */
 #define LOG_AGAIN_MS 60000 /* a failure that stays is logged so often */
 
 struct sweeper {
@@ -34,7 +35,9 @@ struct sweeper {
 	atomic_bool stop;
 	int64_t sweep_ms; /* when the next is due */
 	int64_t expire_ms;
-	int64_t logged_ms; /* 0 never */
+	int64_t logged_ms;                    /* 0 never */
+	char leftovers[LEFTOVERS][UUID_SIZE]; /* taken from the index */
+	size_t leftover_count;
 	pthread_mutex_t mutex;
 	struct sweeper_counts counts;
 };
@@ -135,6 +138,25 @@ sweep_notifications(struct sweeper *s, struct err_info *info)
 	return err;
 }
 
+/* Deletes such jobs again, which removes their events and responses. */
+static enum err
+sweep_leftovers(struct sweeper *s, struct err_info *info)
+{
+	do {
+		while (s->leftover_count) {
+			const char *id = s->leftovers[s->leftover_count - 1];
+			enum err err = store_job_delete(s->store, id, info);
+
+			if (err != ERR_OK && err != ERR_NOT_FOUND)
+				return err;
+			s->leftover_count--;
+		}
+		s->leftover_count =
+		    index_take_leftovers(s->index, s->leftovers, LEFTOVERS);
+	} while (s->leftover_count && !atomic_load(&s->stop));
+	return ERR_OK;
+}
+
 /* ---- the thread ---- */
 
 static void
@@ -146,6 +168,7 @@ sweep(struct sweeper *s)
 	} duties[] = {
 	    {"deadlines", sweep_deadlines},
 	    {"notifications", sweep_notifications},
+	    {"leftovers of deleted jobs", sweep_leftovers},
 	};
 
 	for (size_t i = 0; i < sizeof(duties) / sizeof(duties[0]); i++) {

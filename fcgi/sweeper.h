@@ -10,6 +10,7 @@
  *    have none.
  *  - A message that was delivered max_deliver times (JOBS-DLQ) becomes a
  *    `failed` event of its job.
+ *  - What a worker still said of a job that was being deleted is removed.
  *  - The index drops what is older than the bucket's TTL.
  *
  * Every responder process runs one; nothing here goes wrong when several do

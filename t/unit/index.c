@@ -337,6 +337,7 @@ delete_is_remembered(void)
 	struct index *index = changes_index();
 	struct index_view view;
 	char id[UUID_SIZE];
+	char ids[2][UUID_SIZE];
 	struct job job = changes_job(changes_id(0, 1, id), "_any", NULL);
 	const struct fact late[] = {{'s', "a", 5}, {'c', "a", 6}};
 
@@ -346,6 +347,13 @@ delete_is_remembered(void)
 	OK("nobody need wait for it", index_complete(index, id));
 	changes_apply_fact(index, id, &late[0], 8);
 	changes_apply_fact(index, id, &late[1], 9);
+	IS_INT("that something came late is remembered once",
+	       index_take_leftovers(index, ids, 2), 1);
+	IS_TEXT("with its id", ids[0], id);
+	IS_INT("until it is taken", index_take_leftovers(index, ids, 2), 0);
+	changes_apply_fact(index, id, &late[0], 6);
+	IS_INT("an event from before the delete is not late",
+	       index_take_leftovers(index, ids, 2), 0);
 	index_put_job(index, &job, 300, 3);
 	IS_INT("what comes late does not bring it back",
 	       index_view(index, id, &view), ERR_GONE);

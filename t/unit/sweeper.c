@@ -20,6 +20,9 @@
 #define GUARD_MS 60000 /* a failure guard, not a limit */
 #define NODES    2
 
+#define QUEUE     "KV_job-queue"
+#define RESPONSES "KV_job-responses"
+
 /* ---- two processes' worth of index, feed and sweeper ---- */
 
 static struct job_store world;
@@ -466,6 +469,48 @@ dead_letter_of_one_host_ends_that_host(void)
 	end();
 }
 
+/* As a worker that had read the job before it was deleted. */
+static void
+answer_late(const char *id)
+{
+	struct response response = {.hostname = "a", .data = json_object()};
+	struct event event = {.event = JOB_EVENT_COMPLETED, .hostname = "a"};
+	struct err_info info = {.text = ""};
+
+	event.unix_nano = response.timestamp_ns = clock_wall_ns();
+	memcpy(event.job_id, id, sizeof(event.job_id));
+	memcpy(response.job_id, id, sizeof(response.job_id));
+	must(store_response_write(world.store, &response, &event, &info),
+	     "late answer", &info);
+	response_release(&response);
+}
+
+static void
+what_comes_after_a_delete_is_removed(void)
+{
+	int64_t until_ms = clock_mono_ms() + GUARD_MS;
+	struct err_info info = {.text = ""};
+	struct job job;
+
+	begin(NULL);
+	job_store_add(&world, &job, "_any");
+	must(store_job_delete(world.store, job.id, &info), "delete", &info);
+	answer_late(job.id);
+	IS_INT("the marker and the event", job_store_messages(&world, QUEUE),
+	       2);
+	IS_INT("and the response", job_store_messages(&world, RESPONSES), 1);
+	begin_to_sweep();
+	while (job_store_messages(&world, QUEUE) +
+		       job_store_messages(&world, RESPONSES) >
+		   1 &&
+	       clock_mono_ms() < until_ms)
+		index_node_look_again_soon();
+	IS_INT("only the marker is left", job_store_messages(&world, QUEUE), 1);
+	IS_INT("and no response", job_store_messages(&world, RESPONSES), 0);
+	job_release(&job);
+	end();
+}
+
 static void
 server_that_is_away_is_waited_for(void)
 {
@@ -501,6 +546,8 @@ const struct unit_case unit_cases[] = {
     {"a dead letter ends its job", dead_letter_ends_its_job},
     {"a dead letter of one host ends that host",
      dead_letter_of_one_host_ends_that_host},
+    {"what comes after a delete is removed",
+     what_comes_after_a_delete_is_removed},
     {"a server that is away is waited for", server_that_is_away_is_waited_for},
     {NULL, NULL},
 };
