@@ -7,8 +7,9 @@ import uuid
 import pytest
 
 from job_client import (FINAL, JOBS, SLOW, Held, events, everybody, finished,
-                        get, needs_root, resolv_conf, submit, told, workers)
+                        get, needs_root, submit, told, workers)
 from nats_client import Nats, own_consumer
+from private_etc import resolv_conf
 from stack import wait_until
 
 STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s"},
