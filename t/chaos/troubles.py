@@ -13,7 +13,7 @@ import os
 import signal
 import time
 
-from stack import children
+from stack import LIMIT, StackError, children
 
 Trouble = collections.namedtuple("Trouble", "name kind weight begin")
 TERM_LOOK = 0.2  # seconds between two looks at what is asked to end
@@ -36,7 +36,10 @@ class Later:
 
     def hurry(self):
         """All of it, early; returns when nothing is left."""
+        end = time.monotonic() + LIMIT
         while self.heap:
+            if time.monotonic() > end:
+                raise StackError("what was asked to end does not")
             hurried, self.heap = self.heap, []
             for _, _, action in sorted(hurried):
                 action()
@@ -44,13 +47,20 @@ class Later:
                 time.sleep(TERM_LOOK)
 
 
-def revive(process, later):
-    """Starts it as soon as it has ended, as systemd would."""
-    if process.popen.poll() is None:
-        later(TERM_LOOK, lambda: revive(process, later))
-        return
-    process.kill()  # what is left of its group
-    process.start()
+def revive(process, later, pause=0):
+    """Starts it when it has ended, as systemd would, unless another trouble
+    has done so first."""
+    ending = process.popen
+
+    def look():
+        if process.popen is not ending:
+            return
+        if ending.poll() is None:
+            later(TERM_LOOK, look)
+            return
+        process.kill()  # what is left of its group
+        process.start()
+    later(pause, look)
 
 
 # ---- processes that are started by us ----
@@ -69,7 +79,7 @@ def terminate(process, pause, later):
     if not process.running():
         return None
     process.popen.send_signal(signal.SIGTERM)
-    later(pause, lambda: revive(process, later))
+    revive(process, later, pause)
     return f"{process.name} terminated"
 
 
@@ -117,7 +127,7 @@ def kill_nats_server(fleet, _, later):
     if not servers:
         return None
     os.kill(servers[0], signal.SIGKILL)
-    later(0, lambda: revive(fleet.nats, later))
+    revive(fleet.nats, later)
     return "nats-server alone killed"
 
 
@@ -126,7 +136,7 @@ def kill_nats_supervisor(fleet, _, later):
     if not fleet.nats.running():
         return None
     fleet.nats.popen.kill()
-    later(0, lambda: revive(fleet.nats, later))
+    revive(fleet.nats, later)
     return "the supervisor of nats-server killed"
 
 

@@ -13,6 +13,7 @@ import troubles  # noqa: E402
 import verdict  # noqa: E402
 from clients import CHANGE, Job, Ledger  # noqa: E402
 from fleet import HOSTS  # noqa: E402
+from stack import Process  # noqa: E402
 
 QUERY = "system.hostname.get"
 # id: target, operation, who ended it
@@ -168,6 +169,38 @@ def test_a_fault_is_found(fault, words):
     assert vars(taken) != before
     found = verdict.differences(taken, ledger)
     assert any(words in finding for finding in found), found
+
+
+@pytest.fixture(name="process")
+def fixture_process(tmp_path):
+    made = Process("sleep", ["sleep", "600"], None, tmp_path / "log")
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.mark.parametrize("first,second", [
+    (troubles.terminate, troubles.kill), (troubles.freeze, troubles.kill),
+    (troubles.kill, troubles.terminate), (troubles.freeze, troubles.terminate),
+    (troubles.terminate, troubles.terminate)])
+def test_two_troubles_of_one_process_both_end(process, first, second):
+    later = troubles.Later()
+    before = process.pid
+    first(process, 1, later)
+    second(process, 0, later)
+    later.hurry()
+    assert process.running() and process.pid != before
+    process.check()
+
+
+def test_who_was_started_again_is_not_waited_for(process):
+    later = troubles.Later()
+    troubles.terminate(process, 600, later)
+    process.kill()
+    process.start()
+    again = process.pid
+    later.hurry()
+    assert process.running() and process.pid == again
 
 
 def test_one_key_makes_one_job():
