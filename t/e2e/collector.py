@@ -132,7 +132,7 @@ class Collector:
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self.server.serve_forever,
-                                       args=(0.05,))
+                                       args=(0.05,), daemon=True)
         self.thread.start()
 
     def wait_hold(self):
