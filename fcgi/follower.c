@@ -4,8 +4,10 @@
  * The thread is either out of step, then it replays from the last number
  * applied to what STREAM.INFO names as the end, or in step, then it takes
  * live messages. A live message is applied only when its number is the last
- * one plus 1, so nothing can be skipped; one that is known already is
- * dropped.  Live messages that come during a replay wait in the mailbox.
+ * one plus 1, so nothing can be skipped; one that is known already is dropped,
+ * one that is early waits for its turn, and where that does not come the
+ * thread is out of step.  Live messages that come during a replay wait in the
+ * mailbox.
  *
  * `mutex` guards `shared`; all else is the thread's own or set once.
  */
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi/early.h"
 #include "fcgi/mailbox.h"
 #include "fcgi/replay.h"
 #include "lib/clock.h"
@@ -30,6 +33,7 @@
 	3 /* then it has lost data, and is no new leader that catches up */
 #define RECORD_ROOM 192 /* octets of a stored message's head and headers */
 #define RECHECK_MS  100 /* until what should have come live is fetched */
+#define TURN_MS     20  /* that an early message waits for the one before */
 
 struct follower {
 	struct broker *broker; /* set once, as all down to `thread` */
@@ -55,6 +59,8 @@ struct follower {
 	uint64_t announced_once; /* and by the one before */
 	int64_t announced_ms;
 	int64_t check_ms; /* when the next is due */
+	struct early early;
+	int64_t turn_ms; /* until when the next number is waited for */
 	int64_t retry_ms;
 
 	pthread_mutex_t mutex;
@@ -277,6 +283,7 @@ fill(struct follower *f, struct err_info *info)
 	if (!broker_connected(f->broker))
 		return err_set(info, ERR_UNAVAILABLE, "not connected to NATS");
 	f->reconnects = broker_reconnects(f->broker);
+	early_clear(&f->early);
 	err = replay_open(f->broker, f->stream, &replay, info);
 	if (err == ERR_OK)
 		err = replay_missing(f, replay, info);
@@ -322,19 +329,56 @@ republished_number(natsMsg *message)
 }
 
 static void
+apply_live(struct follower *f, natsMsg *message)
+{
+	deliver(f, message, f->live_prefix, f->applied + 1, clock_wall_ns());
+	f->bytes += (uint64_t)natsMsg_GetDataLength(message) +
+		    strlen(natsMsg_GetSubject(message)) + RECORD_ROOM;
+	natsMsg_Destroy(message);
+}
+
+static void
 take_live(struct follower *f, natsMsg *message)
 {
 	uint64_t sequence = republished_number(message);
 
-	if (sequence == f->applied + 1) {
-		deliver(f, message, f->live_prefix, sequence, clock_wall_ns());
-		f->bytes += (uint64_t)natsMsg_GetDataLength(message) +
-			    strlen(natsMsg_GetSubject(message)) + RECORD_ROOM;
+	if (sequence <= f->applied) {
+		natsMsg_Destroy(message);
+	} else if (sequence == f->applied + 1) {
+		while (message) {
+			apply_live(f, message);
+			message = early_take(&f->early, f->applied + 1);
+		}
 		tell(f);
-	} else if (sequence > f->applied) {
-		f->in_step = false;
+		f->turn_ms = clock_mono_ms() + TURN_MS;
+	} else {
+		if (f->early.count == 0)
+			f->turn_ms = clock_mono_ms() + TURN_MS;
+		if (!early_put(&f->early, message, sequence)) {
+			natsMsg_Destroy(message);
+			f->in_step = false;
+		}
 	}
-	natsMsg_Destroy(message);
+}
+
+/* Whether what should have come before an early message does not come. */
+static bool
+missed_its_turn(const struct follower *f)
+{
+	return f->early.count > 0 && clock_mono_ms() >= f->turn_ms;
+}
+
+/* Until there is something to look at, if nothing comes. */
+static int64_t
+patience_ms(const struct follower *f, int64_t now_ms)
+{
+	int64_t wait_ms = f->check_ms - now_ms;
+
+	if (wait_ms > LOOK_MS)
+		wait_ms = LOOK_MS;
+	if (f->early.count > 0 && wait_ms > f->turn_ms - now_ms)
+		wait_ms = f->turn_ms - now_ms;
+	return wait_ms > 0 ? wait_ms : 0;
 }
 
 /* What a check named is given a moment to come live, then it is fetched. */
@@ -364,18 +408,16 @@ follow(struct follower *f)
 {
 	natsMsg *message = NULL;
 	int64_t now_ms = clock_mono_ms();
-	int64_t wait_ms = f->check_ms - now_ms;
 
 	if (broker_reconnects(f->broker) != f->reconnects) {
 		f->in_step = false;
 		return;
 	}
-	if (wait_ms <= 0) {
+	if (now_ms >= f->check_ms) {
 		check_in_step(f);
 		return;
 	}
-	switch (mailbox_take(f->live, wait_ms < LOOK_MS ? wait_ms : LOOK_MS,
-			     &message)) {
+	switch (mailbox_take(f->live, patience_ms(f, now_ms), &message)) {
 	case MAIL_MESSAGE:
 		take_live(f, message);
 		break;
@@ -383,6 +425,8 @@ follow(struct follower *f)
 		f->in_step = false;
 		break;
 	case MAIL_NONE:
+		f->in_step = !missed_its_turn(f);
+		break;
 	case MAIL_CLOSED:
 		break;
 	}
@@ -408,6 +452,7 @@ static void
 release(struct follower *f)
 {
 	broker_unsubscribe(f->subscription);
+	early_clear(&f->early);
 	mailbox_free(f->live);
 	pthread_mutex_destroy(&f->mutex);
 	free(f);

@@ -16,6 +16,7 @@
 #include "lib/jetstream.h"
 #include "lib/log.h"
 #include "lib/store.h"
+#include "t/support/await.h"
 #include "t/support/cut_proxy.h"
 #include "t/support/nats_server.h"
 #include "t/unit/unit.h"
@@ -666,7 +667,7 @@ gap_in_the_numbers_is_mended(void)
 	follower = begin_following(&reader, true);
 	last = put_many("things", 20);
 	OK("it follows", await(last) && await_ready(follower, true));
-	forge("things", 3, last + 5);
+	forge("things", 3, last + 100);
 	forge("things", 4, last);
 	forge("things", 5, 0);
 	last = put_many("things", 10);
@@ -678,6 +679,42 @@ gap_in_the_numbers_is_mended(void)
 	IS_INT("the gap made it read again", state.fills, 2);
 	check_equal("and nothing but what the bucket holds is known", "things",
 		    KEYS);
+	end_following(follower, reader);
+}
+
+static size_t
+waiting(struct follower *follower)
+{
+	struct follower_state state;
+
+	follower_state(follower, &state);
+	return (size_t)state.lag;
+}
+
+/* As the server announces what several connections have stored. */
+static void
+numbers_out_of_turn_are_put_in_order(void)
+{
+	struct follower_state state;
+	struct follower *follower;
+	struct broker *reader;
+	uint64_t last;
+
+	follower = begin_following(&reader, true);
+	OK("it follows", await_ready(follower, true));
+	block(true);
+	last = put_many("things", 1);
+	OK("it is at work", AWAIT(witness_waits()));
+	forge("things", 4, last + 3);
+	forge("things", 3, last + 2);
+	forge("things", 2, last + 1);
+	OK("three came meanwhile", AWAIT(waiting(follower) == 3));
+	block(false);
+	OK("all are told", await(last + 3));
+	IS_INT("in their order", witness.backwards, 0);
+	follower_state(follower, &state);
+	IS_INT("nothing was read again", state.fills, 1);
+	put_many("things", 3);
 	end_following(follower, reader);
 }
 
@@ -773,6 +810,8 @@ const struct unit_case unit_cases[] = {
      notices_another_bucket_of_the_name},
     {"an overflow is mended", overflow_is_mended},
     {"a gap in the numbers is mended", gap_in_the_numbers_is_mended},
+    {"numbers out of turn are put in order",
+     numbers_out_of_turn_are_put_in_order},
     {"a bucket without RePublish is followed too",
      bucket_without_republish_is_followed_too},
     {"a delete during a fill loses nothing",
