@@ -24,8 +24,8 @@
 #define PULL_MS      2000                 /* until a pull ends by itself */
 #define SILENCE_MS   3000 /* without any word from the server: failed */
 #define LOOK_MS      100  /* between looks whether the connection was lost */
-#define ECHO_MS      100  /* until the inbox is tried again */
-#define ECHO_TRIES   20
+#define ECHO_MIN_MS  5    /* until the inbox is tried again, doubled */
+#define ECHO_MAX_MS  1000 /* then it is given up */
 #define IDLE_NS      (30 * CLOCK_NS_PER_S) /* an abandoned consumer goes */
 
 struct replay {
@@ -112,11 +112,12 @@ await_echo(struct replay *replay, struct err_info *info)
 	natsMsg *message = NULL;
 	enum err err;
 
-	for (unsigned i = 0; i < ECHO_TRIES; i++) {
+	for (int64_t wait_ms = ECHO_MIN_MS; wait_ms < ECHO_MAX_MS;
+	     wait_ms *= 2) {
 		err = send_echo(replay, info);
 		if (err != ERR_OK)
 			return err;
-		if (mailbox_take(replay->box, ECHO_MS, &message) !=
+		if (mailbox_take(replay->box, wait_ms, &message) !=
 		    MAIL_MESSAGE)
 			continue;
 		natsMsg_Destroy(message);
