@@ -149,17 +149,6 @@ await_after(uint64_t revision, unsigned resets)
 	return good;
 }
 
-/* For what nobody announces: until the witness hears something, or 10 ms. */
-static void
-look_again_soon(void)
-{
-	struct timespec deadline = clock_mono_deadline(10);
-
-	pthread_mutex_lock(&witness.mutex);
-	pthread_cond_timedwait(&witness.changed, &witness.mutex, &deadline);
-	pthread_mutex_unlock(&witness.mutex);
-}
-
 static bool
 await(uint64_t revision)
 {
@@ -359,11 +348,7 @@ is_ready(struct follower *follower)
 static bool
 await_ready(struct follower *follower, bool wanted)
 {
-	int64_t until_ms = clock_mono_ms() + GUARD_MS;
-
-	while (is_ready(follower) != wanted && clock_mono_ms() < until_ms)
-		look_again_soon();
-	return is_ready(follower) == wanted;
+	return AWAIT(is_ready(follower) == wanted);
 }
 
 /* ---- cases ---- */
@@ -508,8 +493,7 @@ write_main(void *arg)
 static void
 await_writes(struct writing *writing, unsigned count)
 {
-	while (atomic_load(&writing->done) < count)
-		look_again_soon();
+	OK("they are written", AWAIT(atomic_load(&writing->done) >= count));
 }
 
 static void
@@ -613,11 +597,18 @@ flood(const char *bucket, unsigned count)
 	}
 }
 
+static struct follower_state
+state_of(struct follower *follower)
+{
+	struct follower_state state;
+
+	follower_state(follower, &state);
+	return state;
+}
+
 static void
 overflow_is_mended(void)
 {
-	int64_t until_ms = clock_mono_ms() + GUARD_MS;
-	struct follower_state state;
 	struct follower *follower;
 	struct broker *reader;
 	uint64_t last;
@@ -626,11 +617,7 @@ overflow_is_mended(void)
 	OK("it follows", await(put_many("things", 5)));
 	block(true);
 	flood("things", FOLLOWER_QUEUE_MAX + 5000);
-	do {
-		look_again_soon();
-		follower_state(follower, &state);
-	} while (state.overflows == 0 && clock_mono_ms() < until_ms);
-	OK("the queue was full", state.overflows > 0);
+	OK("the queue was full", AWAIT(state_of(follower).overflows > 0));
 	block(false);
 	last = put_many("things", 5);
 	OK("all that was dropped is read again", await(last));
@@ -658,8 +645,6 @@ forge(const char *bucket, unsigned key, uint64_t number)
 static void
 gap_in_the_numbers_is_mended(void)
 {
-	int64_t until_ms = clock_mono_ms() + GUARD_MS;
-	struct follower_state state;
 	struct follower *follower;
 	struct broker *reader;
 	uint64_t last;
@@ -672,30 +657,17 @@ gap_in_the_numbers_is_mended(void)
 	forge("things", 5, 0);
 	last = put_many("things", 10);
 	OK("what comes later is told", await(last));
-	do {
-		look_again_soon();
-		follower_state(follower, &state);
-	} while (state.fills < 2 && clock_mono_ms() < until_ms);
-	IS_INT("the gap made it read again", state.fills, 2);
+	OK("the gap made it read again", AWAIT(state_of(follower).fills > 1) &&
+					     state_of(follower).fills == 2);
 	check_equal("and nothing but what the bucket holds is known", "things",
 		    KEYS);
 	end_following(follower, reader);
-}
-
-static size_t
-waiting(struct follower *follower)
-{
-	struct follower_state state;
-
-	follower_state(follower, &state);
-	return (size_t)state.lag;
 }
 
 /* As the server announces what several connections have stored. */
 static void
 numbers_out_of_turn_are_put_in_order(void)
 {
-	struct follower_state state;
 	struct follower *follower;
 	struct broker *reader;
 	uint64_t last;
@@ -708,12 +680,11 @@ numbers_out_of_turn_are_put_in_order(void)
 	forge("things", 4, last + 3);
 	forge("things", 3, last + 2);
 	forge("things", 2, last + 1);
-	OK("three came meanwhile", AWAIT(waiting(follower) == 3));
+	OK("three came meanwhile", AWAIT(state_of(follower).lag == 3));
 	block(false);
 	OK("all are told", await(last + 3));
 	IS_INT("in their order", witness.backwards, 0);
-	follower_state(follower, &state);
-	IS_INT("nothing was read again", state.fills, 1);
+	IS_INT("nothing was read again", state_of(follower).fills, 1);
 	put_many("things", 3);
 	end_following(follower, reader);
 }
@@ -767,8 +738,7 @@ delete_during_a_fill_loses_nothing(void)
 		block(true);
 		reader = connect_to(nats_server_port(server));
 		follower = follow(reader, "things");
-		while (!witness_waits())
-			look_again_soon();
+		OK("it is at work", AWAIT(witness_waits()));
 		purge("things", 399);
 		put_many("things", rows[i].behind);
 		block(false);
