@@ -61,7 +61,10 @@ class Proxy:
         async def read():
             data = b"-"
             while data:
-                data = await reader.read(65536)
+                try:
+                    data = await reader.read(65536)
+                except OSError:  # reset: it ends as at an orderly end
+                    data = b""
                 await queue.put((self.loop.time() + self.delay, data))
 
         async def write():
