@@ -11,9 +11,10 @@ import os
 import pathlib
 import re
 import subprocess
-import time
 
 import pytest
+
+from stack import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / os.environ.get("TEST_BUILD", "build") / "t/unit/dns_resolved"
@@ -61,15 +62,6 @@ ip link set eth0.100 up
 """
 
 
-def wait_for(what, condition):
-    """Polls a condition that has no event to wait for."""
-    end = time.monotonic() + GUARD_S
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"{what}: not so within {GUARD_S} s")
-        time.sleep(0.01)
-
-
 class Host:
     """Namespaces with a bus and, while it is started, systemd-resolved."""
 
@@ -94,8 +86,8 @@ class Host:
         self.run(["sh", "-c", SETUP, "setup", str(directory)], check=True)
         self.spawn(["dbus-daemon", "--nofork", "--nopidfile",
                     f"--config-file={directory}/bus.conf"])
-        wait_for("the bus",
-                 lambda: self.run(["test", "-S", socket]).returncode == 0)
+        wait_until("the bus",
+                   lambda: self.run(["test", "-S", socket]).returncode == 0)
         self.resolved = None
 
     def inside(self, argv):
@@ -123,9 +115,9 @@ class Host:
     def start_resolved(self):
         self.resolved = self.spawn(
             [str(self.tree / "lib/systemd/systemd-resolved")])
-        wait_for("systemd-resolved",
-                 lambda: self.resolved.poll() is not None
-                 or self.run(["resolvectl", "dns", "veth0"]).returncode == 0)
+        wait_until("systemd-resolved",
+                   lambda: self.resolved.poll() is not None
+                   or self.run(["resolvectl", "dns", "veth0"]).returncode == 0)
         log = (self.directory / "systemd-resolved.log").read_text()
         assert self.resolved.poll() is None, log
 
