@@ -82,7 +82,7 @@ enum index_part { INDEX_JOBS /* jobs, events, deletes */, INDEX_RESPONSES };
 void index_reset(struct index *index, enum index_part part);
 /* Drops what is older than the TTL; returns how many jobs. */
 size_t index_expire(struct index *index, int64_t now_ns);
-/* Called once for a job each time it may have become complete: every
+/* Called once for a job each time its progress may be another: every
  * response, every event, its document, its delete; must only enqueue.  Called
  * without the mutex, on the writer's thread.  Set once, before traffic. */
 void index_on_change(struct index *index,
@@ -120,11 +120,19 @@ struct index_host {
 	const struct index_response *response; /* NULL: none is known */
 };
 
+/* How far a job is, for those who wait for it. */
+enum index_progress {
+	INDEX_OPEN,     /* also: an unknown job */
+	INDEX_ANSWERED, /* every expected host has answered, with its response
+			 * here, or has failed; or the job ended otherwise */
+	INDEX_TOLD,     /* and what led to it is here too; or it was deleted */
+};
+
 /* A copy of all that is known of one job. */
 struct index_view {
 	char id[UUID_SIZE];
 	enum job_status status;
-	bool complete;   /* as index_complete */
+	enum index_progress progress;
 	bool one_answer; /* decided by one answer of whoever */
 	const char *type;
 	const char *data;   /* JSON; NULL: too large, store_job_read has it */
@@ -154,10 +162,7 @@ enum err index_view(struct index *index, const char *id,
 		    struct index_view *view);
 void index_view_release(struct index_view *view);
 
-/* Whether nothing more is to be waited for: every expected host has answered,
- * with its response here, or has failed; or the job ended otherwise, or was
- * deleted.  False for an unknown job. */
-bool index_complete(struct index *index, const char *id);
+enum index_progress index_progress(struct index *index, const char *id);
 
 /* One page, newest first: up to `limit` views (0: all) into a new array.
  * `status` < 0: all. *total is the number of all jobs that match.  Release

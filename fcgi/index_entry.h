@@ -125,7 +125,7 @@ bool entry_reset(struct entry *entry, enum index_part part);
 bool entry_known(const struct entry *entry);
 bool entry_one_answer(const struct entry *entry);
 enum job_status entry_status(const struct entry *entry);
-bool entry_complete(const struct entry *entry);
+enum index_progress entry_progress(const struct entry *entry);
 /* Whether it has ended by its events alone. */
 bool entry_told(const struct entry *entry);
 

@@ -107,14 +107,16 @@ entry_told(const struct entry *entry)
 	return entry->expected.told == entry->doc->expected_count;
 }
 
-bool
-entry_complete(const struct entry *entry)
+enum index_progress
+entry_progress(const struct entry *entry)
 {
+	size_t expected = entry->doc ? entry->doc->expected_count : 0;
+	bool answered = expected == 0 ? entry->all.answered > 0
+				      : entry->expected.answered == expected;
+
 	if (!entry->doc)
-		return entry->deleted > 0;
-	if (entry->given_up_ns)
-		return true;
-	if (entry->doc->expected_count == 0)
-		return entry->all.answered > 0;
-	return entry->expected.answered == entry->doc->expected_count;
+		return entry->deleted ? INDEX_TOLD : INDEX_OPEN;
+	if (!answered && !entry->given_up_ns)
+		return INDEX_OPEN;
+	return entry_told(entry) ? INDEX_TOLD : INDEX_ANSWERED;
 }

@@ -181,7 +181,7 @@ make_view(const struct entry *entry, struct index_view *out)
 	at = (char *)(hosts + entry->host_count);
 	*out = (struct index_view){
 	    .status = entry_status(entry),
-	    .complete = entry_complete(entry),
+	    .progress = entry_progress(entry),
 	    .one_answer = entry_one_answer(entry),
 	    .type = pack(&at, doc->type),
 	    .data = doc->data ? pack(&at, doc->data) : NULL,
@@ -230,20 +230,21 @@ index_view(struct index *index, const char *id, struct index_view *view)
 	return err;
 }
 
-bool
-index_complete(struct index *index, const char *id)
+enum index_progress
+index_progress(struct index *index, const char *id)
 {
+	enum index_progress progress = INDEX_OPEN;
 	const struct entry *entry;
 	struct entry_key key;
-	bool complete;
 
 	if (!entry_key_make(id, &key))
-		return false;
+		return progress;
 	pthread_mutex_lock(&index->mutex);
 	entry = index_find(index, &key);
-	complete = entry && entry_complete(entry);
+	if (entry)
+		progress = entry_progress(entry);
 	pthread_mutex_unlock(&index->mutex);
-	return complete;
+	return progress;
 }
 
 /* ---- pages ---- */

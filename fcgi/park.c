@@ -22,7 +22,7 @@ finish(enum wake why, void *arg)
 }
 
 enum handled
-park(struct request *r, int64_t timeout_ms,
+park(struct request *r, enum index_progress until, int64_t timeout_ms,
      void (*render)(struct request *request, enum wake why))
 {
 	struct scoreboard_slot *counters = r->responder->counters;
@@ -34,7 +34,7 @@ park(struct request *r, int64_t timeout_ms,
 	r->parked = true;
 	r->parked_ns = clock_wall_ns();
 	scoreboard_add(counters, FAMILY_WAITERS, 1);
-	err = waiters_park(r->responder->waiters, r->job_id, timeout_ms,
+	err = waiters_park(r->responder->waiters, r->job_id, until, timeout_ms,
 			   r->fcgi.ipcFd, finish, r);
 	if (!err)
 		return PARKED;

@@ -63,10 +63,10 @@ serve(void *arg)
 	return NULL;
 }
 
-static bool
-complete(const char *job_id, void *arg)
+static enum index_progress
+progress(const char *job_id, void *arg)
 {
-	return index_complete(arg, job_id);
+	return index_progress(arg, job_id);
 }
 
 static void
@@ -141,7 +141,7 @@ make(struct responder *r, int listen_fd, struct err_info *info)
 		err = make_store(r, info);
 	if (!err)
 		err = waiters_new((size_t)config->api.server.fcgi.max_waiters,
-				  FINISHERS, complete, r->index, &r->waiters);
+				  FINISHERS, progress, r->index, &r->waiters);
 	if (!err) {
 		index_on_change(r->index, changed, r->waiters);
 		err = feed_new(r->broker, config, r->index, &r->tally, &r->feed,

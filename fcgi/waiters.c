@@ -36,8 +36,10 @@ enum state { FREE, PARKED, READY };
 
 struct slot {
 	enum state state;
-	enum wake why;       /* of a READY one */
-	bool asked;          /* is in that queue, whoever has the slot */
+	enum wake why; /* of a READY one */
+	bool asked;    /* is in that queue, whoever has the slot */
+	bool answered; /* only what led to it is waited for */
+	enum index_progress until;
 	uint32_t generation; /* grows each time that the slot becomes FREE */
 	uint32_t next;       /* free list, hash bucket or ready queue */
 	uint32_t heap_at;
@@ -58,8 +60,9 @@ struct waiters {
 	pthread_mutex_t mutex;
 	pthread_cond_t work; /* ready, asked or draining */
 	size_t max;          /* set once */
-	bool (*complete)(const char *job_id, void *arg); /* set once */
-	void *complete_arg;
+	enum index_progress (*progress)(const char *job_id,
+					void *arg); /* set once */
+	void *progress_arg;
 	int epoll_fd; /* set once */
 	int wake_fd;  /* set once */
 	pthread_t poller;
@@ -253,26 +256,54 @@ finish_one(struct waiters *w)
 	pthread_mutex_lock(&w->mutex);
 }
 
-/* Asks about one job that changed; the mutex is let go meanwhile. */
+/* The answers are there: what led to them is given a moment to come. */
+static void
+hurry(struct waiters *w, struct slot *slot)
+{
+	int64_t deadline_ms = clock_mono_ms() + WAITERS_STORY_MS;
+
+	if (slot->answered)
+		return;
+	slot->answered = true;
+	if (deadline_ms >= slot->deadline_ms)
+		return;
+	slot->deadline_ms = deadline_ms;
+	heap_up(w, slot->heap_at);
+	if (slot->heap_at == 0)
+		wake_poller(w);
+}
+
+/* Asks how far a parked one's job is; the mutex is let go meanwhile. */
+static void
+look(struct waiters *w, uint64_t of)
+{
+	struct slot *slot = parked(w, of);
+	enum index_progress progress;
+	char job_id[UUID_SIZE];
+
+	if (!slot)
+		return;
+	memcpy(job_id, slot->job_id, sizeof(job_id));
+	pthread_mutex_unlock(&w->mutex);
+	progress = w->progress(job_id, w->progress_arg);
+	pthread_mutex_lock(&w->mutex);
+	slot = parked(w, of);
+	if (!slot || progress == INDEX_OPEN)
+		return;
+	if (progress >= slot->until)
+		claim(w, slot, WAKE_COMPLETE);
+	else
+		hurry(w, slot);
+}
+
+/* Asks about one job that changed. */
 static void
 look_at_one(struct waiters *w)
 {
 	uint32_t at = pop(w, &w->asked);
-	struct slot *slot = &w->slots[at];
-	uint64_t of = ticket(w, at);
-	char job_id[UUID_SIZE];
-	bool complete;
 
-	slot->asked = false;
-	if (slot->state != PARKED)
-		return;
-	memcpy(job_id, slot->job_id, sizeof(job_id));
-	pthread_mutex_unlock(&w->mutex);
-	complete = w->complete(job_id, w->complete_arg);
-	pthread_mutex_lock(&w->mutex);
-	slot = parked(w, of);
-	if (slot && complete)
-		claim(w, slot, WAKE_COMPLETE);
+	w->slots[at].asked = false;
+	look(w, ticket(w, at));
 }
 
 static void *
@@ -311,7 +342,7 @@ claim_late(struct waiters *w)
 
 			return left_ms < 60000 ? (int)left_ms : 60000;
 		}
-		claim(w, slot, WAKE_TIMEOUT);
+		claim(w, slot, slot->answered ? WAKE_COMPLETE : WAKE_TIMEOUT);
 	}
 	return -1;
 }
@@ -433,8 +464,8 @@ join_finishers(struct waiters *w)
 
 enum err
 waiters_new(size_t max, size_t threads,
-	    bool (*complete)(const char *job_id, void *arg), void *complete_arg,
-	    struct waiters **waiters)
+	    enum index_progress (*progress)(const char *job_id, void *arg),
+	    void *progress_arg, struct waiters **waiters)
 {
 	struct waiters *w;
 	enum err err;
@@ -445,8 +476,8 @@ waiters_new(size_t max, size_t threads,
 	if (!w)
 		return ERR_NO_MEMORY;
 	w->max = max;
-	w->complete = complete;
-	w->complete_arg = complete_arg;
+	w->progress = progress;
+	w->progress_arg = progress_arg;
 	w->epoll_fd = w->wake_fd = -1;
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->work, NULL);
@@ -536,16 +567,16 @@ watch(struct waiters *w, uint64_t of)
 }
 
 enum err
-waiters_park(struct waiters *w, const char *job_id, int64_t timeout_ms,
-	     int client_fd, waiter_finish finish, void *arg)
+waiters_park(struct waiters *w, const char *job_id, enum index_progress until,
+	     int64_t timeout_ms, int client_fd, waiter_finish finish, void *arg)
 {
 	struct slot what = {
+	    .until = until,
 	    .fd = client_fd,
 	    .deadline_ms = clock_mono_ms() + (timeout_ms > 0 ? timeout_ms : 0),
 	    .finish = finish,
 	    .arg = arg,
 	};
-	struct slot *slot;
 	uint64_t of;
 	bool first;
 
@@ -564,12 +595,8 @@ waiters_park(struct waiters *w, const char *job_id, int64_t timeout_ms,
 	if (first)
 		wake_poller(w);
 	/* Its last answer may have come before it was parked. */
-	if (!w->complete(what.job_id, w->complete_arg))
-		return ERR_OK;
 	pthread_mutex_lock(&w->mutex);
-	slot = parked(w, of);
-	if (slot)
-		claim(w, slot, WAKE_COMPLETE);
+	look(w, of);
 	pthread_mutex_unlock(&w->mutex);
 	return ERR_OK;
 }

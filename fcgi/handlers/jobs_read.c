@@ -94,7 +94,7 @@ jobs_get(struct request *r)
 	struct err_info info = {""};
 	struct index_view view;
 	int64_t wait_ms = 0;
-	bool final;
+	bool whole;
 	enum err err;
 
 	err = responder_ready(responder, &info);
@@ -107,11 +107,12 @@ jobs_get(struct request *r)
 		return HANDLED;
 	}
 	memcpy(r->job_id, view.id, sizeof(r->job_id));
-	final = job_status_final(view.status);
-	if (final || wait_ms <= 0)
+	whole =
+	    job_status_final(view.status) && view.progress != INDEX_ANSWERED;
+	if (whole || wait_ms <= 0)
 		answer(r, &view);
 	index_view_release(&view);
-	return r->answered ? HANDLED : park(r, wait_ms, render);
+	return r->answered ? HANDLED : park(r, INDEX_TOLD, wait_ms, render);
 }
 
 static void

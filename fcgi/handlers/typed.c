@@ -212,5 +212,5 @@ typed(struct request *r)
 		return HANDLED;
 	}
 	job_release(&job);
-	return park(r, timeout_ms, render);
+	return park(r, INDEX_ANSWERED, timeout_ms, render);
 }

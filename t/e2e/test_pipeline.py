@@ -112,26 +112,26 @@ def test_a_submitted_job_completes(reader, writer):
     assert job["updated_at"] >= job["created"]
 
 
-def with_its_last_event(reader, job_id, event):
-    """The job when its timeline ends with that event.
+def told(reader, job_id, *story):
+    """The job when its timeline has all these events and none beside.
 
-    A job has ended when its result is stored, just before the event is."""
+    The API gives them a moment once the job has ended, not more."""
     finished(reader, job_id)
-    def ended():
+    def whole():
         job = reader.get(f"/api/v1/jobs/{job_id}").json()
-        return job if job["timeline"][-1]["event"] == event else None
-    return wait_until(f"the timeline ends with {event}", ended)
+        events = sorted(entry["event"] for entry in job["timeline"])
+        return job if events == sorted(story) else None
+    return wait_until(f"the timeline has {', '.join(story)}", whole)
 
 
 def test_the_timeline_tells_the_story_in_order(reader, writer):
-    job = with_its_last_event(reader, submit(writer)["job_id"], "completed")
-    events = [entry["event"] for entry in job["timeline"]]
-    assert events[0] == "submitted", events
-    assert events[-1] == "completed", events
-    assert events.index("started") < events.index("completed")
+    story = ["submitted", "acknowledged", "started", "completed"]
+    job = told(reader, submit(writer)["job_id"], *story)
+    assert [entry["event"] for entry in job["timeline"]] == story
     times = [entry["timestamp"] for entry in job["timeline"]]
     assert times == sorted(times)
     assert job["worker_states"][HOST]["status"] == "completed"
+    assert job["worker_states"][HOST]["duration"]
 
 
 def test_a_job_for_this_host_by_name(reader, writer):
@@ -145,7 +145,8 @@ def test_a_job_for_this_host_by_name(reader, writer):
 def test_a_job_that_cannot_be_done_fails_with_the_reason(reader, writer):
     made = submit(writer, "network.dns.get",
                   {"interface_name": "nonesuch0"}, target_hostname="_any")
-    job = with_its_last_event(reader, made["job_id"], "failed")
+    job = told(reader, made["job_id"],
+               "submitted", "acknowledged", "started", "failed")
     assert job["status"] == "failed", job
     assert "nonesuch0" in job["error"], job
 

@@ -44,7 +44,7 @@ await_responses(struct index *index, char (*ids)[UUID_SIZE], size_t count)
 	int64_t until_ms = clock_mono_ms() + GUARD_MS;
 
 	for (size_t i = 0; i < count; i++)
-		while (!index_complete(index, ids[i])) {
+		while (index_progress(index, ids[i]) == INDEX_OPEN) {
 			if (clock_mono_ms() > until_ms)
 				return false;
 			index_node_look_again_soon();

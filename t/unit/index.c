@@ -38,8 +38,8 @@ see(struct index *index, const char *id)
 			    NULL) == ERR_OK) {
 		json_object_set_new(json, "collection", envelope);
 		json_object_set_new(json, "outcome", json_integer(outcome));
-		json_object_set_new(json, "complete",
-				    json_boolean(index_complete(index, id)));
+		json_object_set_new(json, "progress",
+				    json_integer(index_progress(index, id)));
 		json_object_set_new(
 		    json, "left_out",
 		    json_integer((json_int_t)view.events_left_out));
@@ -179,130 +179,153 @@ struct standing {
 	const char *const *expected;
 	struct fact facts[8]; /* ended by kind 0 */
 	enum job_status status;
-	bool complete;
+	enum index_progress progress;
 };
 
 static const char *const two[] = {"a", "b", NULL};
 
 static const struct standing standings[] = {
-    {"nothing happened", "_any", NULL, {{0}}, JOB_SUBMITTED, false},
+    {"nothing happened", "_any", NULL, {{0}}, JOB_SUBMITTED, INDEX_OPEN},
     {"a retried event is no progress",
      "_any",
      NULL,
      {{'r', "api", 1}},
      JOB_SUBMITTED,
-     false},
-    {"acknowledged", "_any", NULL, {{'a', "a", 1}}, JOB_PROCESSING, false},
+     INDEX_OPEN},
+    {"acknowledged", "_any", NULL, {{'a', "a", 1}}, JOB_PROCESSING, INDEX_OPEN},
     {"an event that came before its response is not all that is waited for",
      "_any",
      NULL,
      {{'C', "a", 1}},
      JOB_COMPLETED,
-     false},
+     INDEX_OPEN},
     {"a response alone completes",
      "_any",
      NULL,
      {{'c', "a", 1}},
      JOB_COMPLETED,
-     true},
+     INDEX_ANSWERED},
     {"one good answer of whoever outweighs a failed one",
      "_any",
      NULL,
      {{'f', "a", 9}, {'c', "b", 1}},
      JOB_COMPLETED,
-     true},
+     INDEX_ANSWERED},
     {"a failed event needs no response",
      "_any",
      NULL,
      {{'F', "a", 1}},
      JOB_FAILED,
-     true},
+     INDEX_TOLD},
     {"a named host that was not alive decides all the same",
      "a",
      NULL,
      {{'c', "b", 1}},
      JOB_SUBMITTED,
-     false},
-    {"one of two", "_all", two, {{'c', "a", 1}}, JOB_PROCESSING, false},
-    {"both", "_all", two, {{'c', "a", 1}, {'c', "b", 1}}, JOB_COMPLETED, true},
+     INDEX_OPEN},
+    {"one of two", "_all", two, {{'c', "a", 1}}, JOB_PROCESSING, INDEX_OPEN},
+    {"both",
+     "_all",
+     two,
+     {{'c', "a", 1}, {'c', "b", 1}},
+     JOB_COMPLETED,
+     INDEX_ANSWERED},
     {"one of each",
      "_all",
      two,
      {{'c', "a", 1}, {'f', "b", 1}},
      JOB_PARTIAL_FAILURE,
-     true},
+     INDEX_ANSWERED},
     {"both failed",
      "_all",
      two,
      {{'F', "a", 1}, {'f', "b", 1}},
      JOB_FAILED,
-     true},
+     INDEX_ANSWERED},
     {"a host beyond those expected does not complete it",
      "_all",
      two,
      {{'c', "a", 1}, {'c', "z", 1}},
      JOB_PROCESSING,
-     false},
+     INDEX_OPEN},
     {"a host beyond those expected does not fail it",
      "_all",
      two,
      {{'c', "a", 1}, {'c', "b", 1}, {'f', "z", 2}},
      JOB_COMPLETED,
-     true},
+     INDEX_ANSWERED},
     {"a host beyond those expected that runs does not keep it open",
      "_all",
      two,
      {{'c', "a", 1}, {'c', "b", 1}, {'s', "z", 2}},
      JOB_COMPLETED,
-     true},
+     INDEX_ANSWERED},
     {"the later word of a host counts: completed",
      "_all",
      two,
      {{'F', "a", 1}, {'c', "a", 2}, {'c', "b", 1}},
      JOB_COMPLETED,
-     true},
+     INDEX_ANSWERED},
     {"the later word of a host counts: failed",
      "_all",
      two,
      {{'F', "a", 3}, {'c', "a", 2}, {'c', "b", 1}},
      JOB_PARTIAL_FAILURE,
-     true},
+     INDEX_ANSWERED},
     {"of two words at the same time the response counts",
      "_all",
      two,
      {{'F', "a", 2}, {'c', "a", 2}, {'c', "b", 1}},
      JOB_COMPLETED,
-     true},
+     INDEX_ANSWERED},
     {"the API gives up before anybody began",
      "_any",
      NULL,
      {{'F', "api", 5}},
      JOB_FAILED,
-     true},
+     INDEX_TOLD},
     {"the API gives up on one of two",
      "_all",
      two,
      {{'c', "a", 1}, {'F', "api", 5}},
      JOB_PARTIAL_FAILURE,
-     true},
+     INDEX_TOLD},
     {"the API gives up on both",
      "_all",
      two,
      {{'s', "a", 1}, {'F', "api", 5}},
      JOB_FAILED,
-     true},
+     INDEX_TOLD},
     {"all had answered when the API gave up",
      "_all",
      two,
      {{'c', "a", 1}, {'c', "b", 1}, {'F', "api", 5}},
      JOB_COMPLETED,
-     true},
+     INDEX_TOLD},
     {"an answer after the API gave up is heard",
      "_any",
      NULL,
      {{'F', "api", 5}, {'c', "a", 9}},
      JOB_COMPLETED,
-     true},
+     INDEX_TOLD},
+    {"a response and its event are the whole story",
+     "_any",
+     NULL,
+     {{'c', "a", 1}, {'C', "a", 1}},
+     JOB_COMPLETED,
+     INDEX_TOLD},
+    {"not while one of two has not told its own",
+     "_all",
+     two,
+     {{'c', "a", 1}, {'c', "b", 1}, {'C', "b", 1}},
+     JOB_COMPLETED,
+     INDEX_ANSWERED},
+    {"and then they are",
+     "_all",
+     two,
+     {{'c', "a", 1}, {'c', "b", 1}, {'C', "b", 1}, {'C', "a", 1}},
+     JOB_COMPLETED,
+     INDEX_TOLD},
 };
 
 static void
@@ -322,7 +345,7 @@ job_stands_as_its_facts_say(void)
 		IS_INT(s->why, index_view(index, id, &view), ERR_OK);
 		IS_TEXT(s->why, job_status_text(view.status),
 			job_status_text(s->status));
-		IS_INT(s->why, index_complete(index, id), s->complete);
+		IS_INT(s->why, index_progress(index, id), s->progress);
 		index_view_release(&view);
 		job_release(&job);
 		index_free(index);
@@ -344,7 +367,8 @@ delete_is_remembered(void)
 	index_put_job(index, &job, 300, 3);
 	index_delete_job(index, id, 7);
 	IS_INT("a deleted job is gone", index_view(index, id, &view), ERR_GONE);
-	OK("nobody need wait for it", index_complete(index, id));
+	IS_INT("nobody need wait for it", index_progress(index, id),
+	       INDEX_TOLD);
 	changes_apply_fact(index, id, &late[0], 8);
 	changes_apply_fact(index, id, &late[1], 9);
 	IS_INT("that something came late is remembered once",
@@ -417,7 +441,7 @@ large_bodies_are_named_as_missing(void)
 	OK("the data is not kept", view.data == NULL);
 	OK("nor is the result", view.responses[0].missing);
 	OK("which is no absence of one", view.responses[0].data == NULL);
-	OK("and it is complete", view.complete);
+	IS_INT("and it is complete", view.progress, INDEX_ANSWERED);
 	index_view_release(&view);
 	response_release(&response);
 	job_release(&job);
@@ -442,7 +466,8 @@ unknown_ids_are_not_found(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		IS_INT(rows[i].why, index_view(index, rows[i].id, &view),
 		       ERR_NOT_FOUND);
-		OK(rows[i].why, !index_complete(index, rows[i].id));
+		OK(rows[i].why,
+		   index_progress(index, rows[i].id) == INDEX_OPEN);
 	}
 	index_free(index);
 }

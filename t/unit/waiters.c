@@ -29,7 +29,7 @@ struct guest {
 	unsigned times; /* finished; must become 1 */
 	unsigned order; /* among all that were finished */
 	enum wake why;
-	atomic_bool complete; /* what the job's state says */
+	_Atomic enum index_progress progress; /* of its job */
 };
 
 static void
@@ -82,13 +82,13 @@ reset_guests(struct guest *guests, size_t count)
 }
 
 /* The jobs' state: `arg` is the array of guests, ended by an empty id. */
-static bool
-is_complete(const char *job_id, void *arg)
+static enum index_progress
+progress(const char *job_id, void *arg)
 {
 	for (struct guest *guest = arg; guest->id[0]; guest++)
 		if (strcmp(guest->id, job_id) == 0)
-			return atomic_load(&guest->complete);
-	return false;
+			return atomic_load(&guest->progress);
+	return INDEX_OPEN;
 }
 
 static struct waiters *
@@ -96,7 +96,7 @@ new_waiters(size_t max, size_t threads, struct guest *guests)
 {
 	struct waiters *waiters = NULL;
 
-	if (waiters_new(max, threads, is_complete, guests, &waiters) != ERR_OK)
+	if (waiters_new(max, threads, progress, guests, &waiters) != ERR_OK)
 		abort();
 	return waiters;
 }
@@ -121,11 +121,13 @@ wakes_when_the_job_is_complete(void)
 	reset_guests(guests, 2);
 	guests[2].id[0] = '\0';
 	waiters = new_waiters(4, 2, guests);
-	waiters_park(waiters, guests[0].id, LONG_MS, -1, finish, &guests[0]);
-	waiters_park(waiters, guests[1].id, LONG_MS, -1, finish, &guests[1]);
+	waiters_park(waiters, guests[0].id, INDEX_ANSWERED, LONG_MS, -1, finish,
+		     &guests[0]);
+	waiters_park(waiters, guests[1].id, INDEX_ANSWERED, LONG_MS, -1, finish,
+		     &guests[1]);
 	IS_INT("both wait", waiters_count(waiters), 2);
 	waiters_changed(waiters, guests[0].id);
-	atomic_store(&guests[1].complete, true);
+	atomic_store(&guests[1].progress, INDEX_TOLD);
 	waiters_changed(waiters, guests[1].id);
 	IS_INT("one job is complete", await(1), 1);
 	IS_INT("it is the second", guests[1].times, 1);
@@ -146,14 +148,63 @@ job_complete_before_parking_is_noticed(void)
 
 	reset_guests(guests, 1);
 	guests[1].id[0] = '\0';
-	atomic_store(&guests[0].complete, true);
+	atomic_store(&guests[0].progress, INDEX_TOLD);
 	waiters = new_waiters(1, 1, guests);
 	IS_INT("it is parked",
-	       waiters_park(waiters, guests[0].id, LONG_MS, -1, finish,
-			    &guests[0]),
+	       waiters_park(waiters, guests[0].id, INDEX_ANSWERED, LONG_MS, -1,
+			    finish, &guests[0]),
 	       ERR_OK);
 	IS_INT("and finished without any change", await(1), 1);
 	IS_TEXT("as complete", wake_text(guests[0].why), "complete");
+	waiters_free(waiters);
+}
+
+/* Two wait for the same job: for its answers, and for its whole story. */
+static void
+whole_story_is_waited_for(void)
+{
+	struct guest guests[3];
+	struct waiters *waiters;
+
+	reset_guests(guests, 2);
+	guests[2].id[0] = '\0';
+	waiters = new_waiters(2, 1, guests);
+	for (size_t i = 0; i < 2; i++)
+		waiters_park(waiters, guests[0].id,
+			     i == 0 ? INDEX_TOLD : INDEX_ANSWERED, LONG_MS, -1,
+			     finish, &guests[i]);
+	atomic_store(&guests[0].progress, INDEX_ANSWERED);
+	waiters_changed(waiters, guests[0].id);
+	await(1);
+	IS_INT("its answers wake the one", guests[1].times, 1);
+	atomic_store(&guests[0].progress, INDEX_TOLD);
+	waiters_changed(waiters, guests[0].id);
+	IS_INT("and its story the other", await(2), 2);
+	IS_TEXT("as complete", wake_text(guests[0].why), "complete");
+	waiters_free(waiters);
+}
+
+/* The host has died between its answer and its last event. */
+static void
+story_that_does_not_come_is_given_up(void)
+{
+	struct guest guests[3];
+	struct waiters *waiters;
+
+	reset_guests(guests, 2);
+	guests[2].id[0] = '\0';
+	waiters = new_waiters(2, 1, guests);
+	waiters_park(waiters, guests[0].id, INDEX_TOLD, LONG_MS, -1, finish,
+		     &guests[0]);
+	atomic_store(&guests[0].progress, INDEX_ANSWERED);
+	waiters_changed(waiters, guests[0].id);
+	IS_INT("one that was parked before", await(1), 1);
+	IS_TEXT("is told what there is", wake_text(guests[0].why), "complete");
+	atomic_store(&guests[1].progress, INDEX_ANSWERED);
+	waiters_park(waiters, guests[1].id, INDEX_TOLD, LONG_MS, -1, finish,
+		     &guests[1]);
+	IS_INT("and one that comes later", await(2), 2);
+	IS_TEXT("too", wake_text(guests[1].why), "complete");
 	waiters_free(waiters);
 }
 
@@ -174,8 +225,8 @@ deadlines_come_in_their_order(void)
 		int64_t after = after_ms[i] > 0 ? after_ms[i] : 0;
 
 		earliest_ms[i] = clock_mono_ms() + after;
-		waiters_park(waiters, guests[i].id, after_ms[i], -1, finish,
-			     &guests[i]);
+		waiters_park(waiters, guests[i].id, INDEX_ANSWERED, after_ms[i],
+			     -1, finish, &guests[i]);
 		latest_ms[i] = clock_mono_ms() + after;
 	}
 	IS_INT("all are over", await(COUNT), COUNT);
@@ -207,12 +258,12 @@ deadlines_hold_when_others_have_left(void)
 		int64_t after_ms = 300 + i * 37 % COUNT;
 
 		earliest_ms[i] = clock_mono_ms() + after_ms;
-		waiters_park(waiters, guests[i].id, after_ms, -1, finish,
-			     &guests[i]);
+		waiters_park(waiters, guests[i].id, INDEX_ANSWERED, after_ms,
+			     -1, finish, &guests[i]);
 		latest_ms[i] = clock_mono_ms() + after_ms;
 	}
 	for (unsigned i = 0; i < COUNT; i += 2) {
-		atomic_store(&guests[i].complete, true);
+		atomic_store(&guests[i].progress, INDEX_TOLD);
 		waiters_changed(waiters, guests[i].id);
 	}
 	IS_INT("all are finished", await(COUNT), COUNT);
@@ -238,9 +289,10 @@ client_that_leaves_is_noticed(void)
 		abort();
 	/* A body that was not read yet is no sign of leaving. */
 	IS_INT("octets on their way", write(pair[0], "x", 1), 1);
-	waiters_park(waiters, guests[0].id, LONG_MS, pair[1], finish,
-		     &guests[0]);
-	waiters_park(waiters, guests[1].id, 20, -1, finish, &guests[1]);
+	waiters_park(waiters, guests[0].id, INDEX_ANSWERED, LONG_MS, pair[1],
+		     finish, &guests[0]);
+	waiters_park(waiters, guests[1].id, INDEX_ANSWERED, 20, -1, finish,
+		     &guests[1]);
 	await(1);
 	IS_INT("unread octets finish nothing", guests[0].times, 0);
 	close(pair[0]);
@@ -260,19 +312,21 @@ full_table_refuses(void)
 	guests[3].id[0] = '\0';
 	waiters = new_waiters(2, 1, guests);
 	OK("there is room", waiters_room(waiters));
-	waiters_park(waiters, guests[0].id, LONG_MS, -1, finish, &guests[0]);
-	waiters_park(waiters, guests[1].id, LONG_MS, -1, finish, &guests[1]);
+	waiters_park(waiters, guests[0].id, INDEX_ANSWERED, LONG_MS, -1, finish,
+		     &guests[0]);
+	waiters_park(waiters, guests[1].id, INDEX_ANSWERED, LONG_MS, -1, finish,
+		     &guests[1]);
 	OK("there is none", !waiters_room(waiters));
 	IS_INT("a third is refused",
-	       waiters_park(waiters, guests[2].id, LONG_MS, -1, finish,
-			    &guests[2]),
+	       waiters_park(waiters, guests[2].id, INDEX_ANSWERED, LONG_MS, -1,
+			    finish, &guests[2]),
 	       ERR_BUSY);
-	atomic_store(&guests[0].complete, true);
+	atomic_store(&guests[0].progress, INDEX_TOLD);
 	waiters_changed(waiters, guests[0].id);
 	await(1);
 	IS_INT("one has left: the third is taken",
-	       waiters_park(waiters, guests[2].id, LONG_MS, -1, finish,
-			    &guests[2]),
+	       waiters_park(waiters, guests[2].id, INDEX_ANSWERED, LONG_MS, -1,
+			    finish, &guests[2]),
 	       ERR_OK);
 	waiters_free(waiters);
 	IS_INT("the refused call finished nothing", guests[2].times, 1);
@@ -291,8 +345,9 @@ many_wait_for_one_job(void)
 	memcpy(id, guests[0].id, sizeof(id));
 	waiters = new_waiters(COUNT, 3, guests);
 	for (size_t i = 0; i < COUNT; i++)
-		waiters_park(waiters, id, LONG_MS, -1, finish, &guests[i]);
-	atomic_store(&guests[0].complete, true);
+		waiters_park(waiters, id, INDEX_ANSWERED, LONG_MS, -1, finish,
+			     &guests[i]);
+	atomic_store(&guests[0].progress, INDEX_TOLD);
 	waiters_changed(waiters, id);
 	IS_INT("all are woken", await(COUNT), COUNT);
 	for (size_t i = 0; i < COUNT; i++)
@@ -310,14 +365,14 @@ static struct guest crowd[CROWD + 1];
 static atomic_uint parked_count;
 static struct waiters *crowd_waiters;
 
-/* As is_complete, but at a cost that does not grow: the number is in the id. */
-static bool
-crowd_complete(const char *job_id, void *arg)
+/* As progress, but at a cost that does not grow: the number is in the id. */
+static enum index_progress
+crowd_progress(const char *job_id, void *arg)
 {
 	unsigned long at = strtoul(job_id, NULL, 16);
 
 	(void)arg;
-	return at < CROWD && atomic_load(&crowd[at].complete);
+	return at < CROWD ? atomic_load(&crowd[at].progress) : INDEX_OPEN;
 }
 
 static void *
@@ -330,13 +385,14 @@ park_many(void *arg)
 
 		/* Every fourth is complete before, the others while parked. */
 		if (i % 4 == 0)
-			atomic_store(&crowd[i].complete, true);
-		while (waiters_park(crowd_waiters, crowd[i].id, timeout_ms, -1,
-				    finish, &crowd[i]) == ERR_BUSY)
+			atomic_store(&crowd[i].progress, INDEX_TOLD);
+		while (waiters_park(crowd_waiters, crowd[i].id, INDEX_ANSWERED,
+				    timeout_ms, -1, finish,
+				    &crowd[i]) == ERR_BUSY)
 			sched_yield();
 		atomic_fetch_add(&parked_count, 1);
 		if (i % 4) {
-			atomic_store(&crowd[i].complete, true);
+			atomic_store(&crowd[i].progress, INDEX_TOLD);
 			waiters_changed(crowd_waiters, crowd[i].id);
 		}
 	}
@@ -353,7 +409,7 @@ nobody_is_lost_or_finished_twice(void)
 	for (unsigned i = 0; i < CROWD; i++)
 		snprintf(crowd[i].id, UUID_SIZE, "%08x-%s", i, "0000-7000");
 	/* Fewer slots than requests: they are used again all the time. */
-	if (waiters_new(16, 3, crowd_complete, NULL, &crowd_waiters) != ERR_OK)
+	if (waiters_new(16, 3, crowd_progress, NULL, &crowd_waiters) != ERR_OK)
 		abort();
 	for (unsigned i = 0; i < PARKERS; i++) {
 		firsts[i] = i * PARK_ROUNDS;
@@ -377,6 +433,9 @@ const struct unit_case unit_cases[] = {
     {"a waiter wakes when its job is complete", wakes_when_the_job_is_complete},
     {"a job that was complete before parking is noticed",
      job_complete_before_parking_is_noticed},
+    {"the whole story of a job is waited for", whole_story_is_waited_for},
+    {"a story that does not come is given up",
+     story_that_does_not_come_is_given_up},
     {"deadlines come in their order", deadlines_come_in_their_order},
     {"deadlines hold when others have left",
      deadlines_hold_when_others_have_left},
