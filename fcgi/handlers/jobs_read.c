@@ -85,6 +85,17 @@ render(struct request *r, enum wake why)
 	index_view_release(&view);
 }
 
+/* How long to wait, asked for or not: a job that has just ended is shown when
+ * its story is whole, if there is room for one more that waits. */
+static int64_t
+patience_ms(struct responder *r, const struct index_view *view,
+	    int64_t asked_ms)
+{
+	if (view->progress == INDEX_ANSWERED)
+		return waiters_room(r->waiters) ? WAITERS_STORY_MS : 0;
+	return job_status_final(view->status) ? 0 : asked_ms;
+}
+
 enum handled
 jobs_get(struct request *r)
 {
@@ -94,7 +105,6 @@ jobs_get(struct request *r)
 	struct err_info info = {""};
 	struct index_view view;
 	int64_t wait_ms = 0;
-	bool whole;
 	enum err err;
 
 	err = responder_ready(responder, &info);
@@ -107,9 +117,8 @@ jobs_get(struct request *r)
 		return HANDLED;
 	}
 	memcpy(r->job_id, view.id, sizeof(r->job_id));
-	whole =
-	    job_status_final(view.status) && view.progress != INDEX_ANSWERED;
-	if (whole || wait_ms <= 0)
+	wait_ms = patience_ms(responder, &view, wait_ms);
+	if (wait_ms <= 0)
 		answer(r, &view);
 	index_view_release(&view);
 	return r->answered ? HANDLED : park(r, INDEX_TOLD, wait_ms, render);

@@ -115,7 +115,7 @@ def test_a_submitted_job_completes(reader, writer):
 def told(reader, job_id, *story):
     """The job when its timeline has all these events and none beside.
 
-    The API gives them a moment once the job has ended, not more."""
+    The API waits for them when the job has ended, but not for long."""
     finished(reader, job_id)
     def whole():
         job = reader.get(f"/api/v1/jobs/{job_id}").json()
