@@ -11,7 +11,7 @@ import re
 import socket
 import threading
 
-from stack import wait_until
+from stack import free_port, wait_until
 
 ID = {"traceId": re.compile(r"(?!0{32})[0-9a-f]{32}"),
       "spanId": re.compile(r"(?!0{16})[0-9a-f]{16}"),
@@ -90,7 +90,7 @@ class Collector:
     """Listens from its making on; `status` is what it answers, `body` with
     what, and while `hold` is not set it keeps its clients waiting."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=None):
         self.status, self.body = 200, b"{}"
         self.hold = threading.Event()
         self.hold.set()
@@ -128,8 +128,8 @@ class Collector:
             def handle_error(self, request, client_address):
                 pass
 
-        self.server = Server(("127.0.0.1", port), Handler)
-        self.port = self.server.server_address[1]
+        self.port = port or free_port()  # held when it listens no more, too
+        self.server = Server(("127.0.0.1", self.port), Handler)
         self.url = f"http://127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self.server.serve_forever,
                                        args=(0.05,), daemon=True)
@@ -170,7 +170,7 @@ class Collector:
             found = self.trace(trace_id)
             return found if len(found) >= count else None
         try:
-            return wait_until(f"{count} spans of {trace_id}", there, 20)
+            return wait_until(f"{count} spans of {trace_id}", there)
         except Exception as error:
             raise AssertionError(f"{error}: {self.trace(trace_id)}") from error
 

@@ -121,10 +121,14 @@ class Site:
     def lines(self, request_id):
         """The parsed lines of the access log with that id; all must parse."""
         def written():
-            rows = [json.loads(line) for line in
-                    self.log.read_text().splitlines()]
-            return [row for row in rows if row["request_id"] == request_id]
+            return [row for row in self.rows()
+                    if row["request_id"] == request_id]
         return wait_until("the access log has it", written)
+
+    def rows(self):
+        """All parsed lines; the last may be half written as it is read."""
+        whole = self.log.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.split("\n") if line]
 
     def raw(self, octets):
         """What comes back for these octets until the connection ends."""

@@ -15,8 +15,9 @@ from stack import wait_until
 HOSTNAME = "/api/v1/system/hostname"
 JOBS = "/api/v1/jobs"
 FINAL = ("completed", "failed", "partial_failure")
-# packets are 200 ms apart: it runs for about 2 s
-SLOW = ("network.ping.do", {"address": "127.0.0.1", "count": 10})
+# packets are 200 ms apart: it runs for about 4 s, long enough to be met at work
+PACKETS = 20
+SLOW = ("network.ping.do", {"address": "127.0.0.1", "count": PACKETS})
 
 
 def submit(writer, operation="system.hostname.get", data=None, target="_any",

@@ -47,9 +47,9 @@ class Load:
                                                 timeout=LIMIT)
         for request in itertools.islice(itertools.cycle(self.requests),
                                         number, None):
+            self.ask(connection, *request)  # one in any case
             if self.ending.is_set():
                 break
-            self.ask(connection, *request)
         connection.close()
 
     def ask(self, connection, method, path, body):

@@ -288,7 +288,8 @@ class Base:
     def whole_lines(self, name):
         """The lines of a log; the last may be half written as it is read."""
         text = (self.logs / f"{name}.log").read_bytes()
-        return text[:text.rfind(b"\n") + 1].decode().split("\n")[:-1]
+        text = text[:text.rfind(b"\n") + 1].decode(errors="replace")
+        return text.split("\n")[:-1]
 
     def tails(self):
         """The ends of all logs, for a test that failed."""
@@ -440,10 +441,11 @@ class Stack(Base):
             if not self.ready():
                 return False
             client = client or self.client("read")
-            reply = client.get("/api/v1/jobs/workers")
             running = sum(worker.running() for worker in self.workers)
-            return reply.status == 200 and \
-                len(reply.json()["workers"]) >= running
+            replies = [client.get("/api/v1/jobs/workers") for _ in range(8)]
+            return all(reply.status == 200 and
+                       len(reply.json()["workers"]) >= running
+                       for reply in replies)
         wait_until("the stack is ready", registered)
 
     def responders(self):

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 import forge
+from job_client import finished, submit
 from nats_client import Nats as Client
 from nats_client import NatsError, credentials, own_consumer
 from stack import wait_until
@@ -32,13 +33,16 @@ class Nats:
         self.socket.sendall(text.encode())
 
     def answer(self):
-        """The lines up to the PONG that our PING gets, or to the end."""
+        """The lines up to the PONG that our PING gets, or to the end; what
+        the server asks by itself is passed over."""
         got = []
         while True:
             line = self.lines.readline().decode(errors="replace").strip()
             if line in ("", "PONG"):
                 return got
-            if not line.startswith("INFO "):
+            if line == "PING":
+                self.send("PONG\r\n")
+            elif not line.startswith("INFO "):
                 got.append(line)
 
     def try_line(self, text):
@@ -212,11 +216,14 @@ def test_a_forged_result_of_another_host_is_not_taken(stack, reader):
             {"job_id": job_id, "event": "failed", "hostname": "w-2",
              "timestamp": before["updated_at"], "unix_nano": 9,
              "data": {"error": "forged"}}))
-    log = stack.fcgi.log
-    wait_until("both are refused", lambda: "the response is of w-2" in
-               log.read_text() and "the event is of w-2" in log.read_text())
-    job = reader.get(f"/api/v1/jobs/{job_id}").json()
-    assert job["status"] == "completed" and "forged" not in json.dumps(job)
+    def refused():
+        log = stack.fcgi.log.read_text()
+        return all(log.count(words) == len(stack.responders()) for words in
+                   ("the response is of w-2", "the event is of w-2"))
+    wait_until("each responder refuses both", refused)
+    job = reader.get(f"/api/v1/jobs/{job_id}?wait=30s").json()
+    assert job["status"] == "completed", job
+    assert "forged" not in json.dumps(job), job
 
 
 @pytest.mark.parametrize("subject", [
@@ -276,14 +283,12 @@ def forged(job_id):
         separators=(",", ":"))
 
 
-def put(nats, job_id, document, signature):
-    """Stores a job and tells the workers, as whoever holds the broker can."""
-    headers = "NATS/1.0\r\n" + (
-        f"Osapi-Signature: {signature}\r\n" if signature else "") + "\r\n"
-    nats.send(f"HPUB $KV.job-queue.jobs.{job_id} {len(headers)} "
-              f"{len(headers) + len(document)}\r\n{headers}{document}\r\n")
-    nats.send(f"PUB jobs.query._any {len(job_id)}\r\n{job_id}\r\nPING\r\n")
-    assert nats.answer() == []
+def put(stack, job_id, document, signature):
+    """Stores a job and then tells the workers, as whoever holds the broker
+    can."""
+    with Client(stack) as api:
+        api.put_job(job_id, document.encode(), signature)
+        api.store("jobs.query._any", job_id)
 
 
 def protected(**changes):
@@ -296,36 +301,24 @@ def protected(**changes):
 @pytest.mark.parametrize("number,signature", enumerate([
     "", "..", "nonsense", f"{protected()}..{forge.encode(bytes(64))}",
     f"{protected(alg='none')}..", f"{protected(alg='HS256')}..AAAA"]))
-def test_a_forged_job_is_not_run(reader, connect, number, signature):
+def test_a_forged_job_is_not_run(stack, reader, number, signature):
     job_id = f"017f22e2-79b0-7cc3-98c4-00000000000{number}"
-    put(connect("api"), job_id, forged(job_id), signature)
-    def ended():
-        reply = reader.get(f"/api/v1/jobs/{job_id}?wait=10s")
-        return reply.status == 200 and \
-            reply.json()["status"] != "submitted" and reply.json()
-    job = wait_until("the worker says what it makes of it", ended)
+    put(stack, job_id, forged(job_id), signature)
+    job = finished(reader, job_id)
     assert job["status"] == "failed", job
     assert "refused" in job["error"] and "sign" in job["error"], job
     assert "result" not in job, job
 
 
-def test_a_true_job_with_other_contents_is_not_run(stack, reader, connect):
+def test_a_true_job_with_other_contents_is_not_run(stack, reader, writer):
     """The signature of one job under another's document."""
-    made = stack.client("write").post("/api/v1/jobs", {
-        "operation": {"type": "system.hostname.get", "data": {}}}).json()
-    nats = connect("api")
-    nats.send("SUB _INBOX_api.t 1\r\nPUB $JS.API.DIRECT.GET.KV_job-queue."
-              f"$KV.job-queue.jobs.{made['job_id']} _INBOX_api.t 0\r\n\r\n")
-    assert nats.lines.readline().startswith(b"HMSG _INBOX_api.t")
-    signature = ""
-    while not signature:
-        line = nats.lines.readline().decode()
-        if line.lower().startswith("osapi-signature:"):
-            signature = line.partition(":")[2].strip()
+    made = submit(writer)
+    with Client(stack) as api:
+        _, signature = api.job(made)
     job_id = "017f22e2-79b0-7cc3-98c4-0000000000ff"
-    put(connect("api"), job_id, forged(job_id), signature)
-    job = wait_until("the worker refuses it", lambda: reader.get(
-        f"/api/v1/jobs/{job_id}").json().get("error"))
-    assert "does not match" in job
-    reply = reader.get(f"/api/v1/jobs/{made['job_id']}?wait=30s")
-    assert reply.json()["status"] == "completed", reply
+    put(stack, job_id, forged(job_id), signature)
+    job = finished(reader, job_id)
+    assert job["status"] == "failed", job
+    assert "does not match" in job["error"], job
+    job = finished(reader, made)
+    assert job["status"] == "completed", job

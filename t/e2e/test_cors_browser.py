@@ -137,15 +137,17 @@ def calls_of(site, token, name):
 
 
 def requests_of(site, name):
-    """Methods that nginx saw with such an X-Request-Id."""
-    rows = [json.loads(line) for line in site.log.read_text().splitlines()]
-    return [row["method"] for row in rows
+    """Methods that nginx saw with such an X-Request-Id, up to a request that
+    is sent now: a line is written when the answer has gone."""
+    last = f"after-{name}"
+    site.client().get("/health", headers={"X-Request-Id": last})
+    site.lines(last)
+    return [row["method"] for row in site.rows()
             if row["request_id"].startswith(f"{name}-")]
 
 
 def preflights(site):
-    rows = [json.loads(line) for line in site.log.read_text().splitlines()]
-    return [row for row in rows if row["method"] == "OPTIONS"]
+    return [row for row in site.rows() if row["method"] == "OPTIONS"]
 
 
 def test_a_page_of_an_allowed_origin(site, origins, writer, tmp_path):

@@ -49,17 +49,16 @@ def test_a_key_still_answers_its_job(taken, writer, problem):
             409)
 
 
-def test_other_ways_to_make_one_are_refused_too(taken, reader, writer,
-                                                problem):
+def test_other_ways_to_make_one_are_refused_too(taken, writer, problem, nats):
     ids, _ = taken
-    before = reader.get(f"{JOBS}/status").json()["total_jobs"]
+    before = nats.jobs()
     body = {"operation": {"type": "system.load.get", "data": {}},
             "target_hostname": "_any"}
     problem(writer.post(JOBS, body, headers={"Idempotency-Key": "full"}), 503,
             "full")
     problem(writer.post(f"{JOBS}/{ids[0]}/retry", {}), 409)
     problem(writer.get(HOSTNAME), 503)
-    assert reader.get(f"{JOBS}/status").json()["total_jobs"] == before
+    assert nats.jobs() == before
 
 
 def test_what_was_taken_ends_with_its_whole_story(stack, taken, reader):
@@ -69,12 +68,12 @@ def test_what_was_taken_ends_with_its_whole_story(stack, taken, reader):
         job = finished(reader, job_id)
         assert job["status"] == "completed", job
         assert job["result"]["hostname"] == "w-0", job
-    def told():
-        untold = [job_id for job_id in ids if not STORY <= {
-            entry["event"] for entry in
-            reader.get(f"{JOBS}/{job_id}").json()["timeline"]}]
-        return not untold
-    wait_until("all events are there", told)
+    def told(job_id):
+        job = reader.get(f"{JOBS}/{job_id}").json()
+        return STORY <= {entry["event"] for entry in job["timeline"]}
+    for job_id in ids:
+        wait_until(f"all events of {job_id}",
+                   lambda job_id=job_id: told(job_id))
 
 
 def test_what_is_deleted_makes_room(taken, writer):

@@ -176,7 +176,7 @@ def test_what_a_change_replaces_is_in_the_log(stack, reader, writer):
                     {"interface_name": "lo", "servers": ["192.0.2.32"]}, "w-2")
     assert finished(reader, job_id)["status"] == "completed"
     assert "192.0.2.32" in path.read_text()
-    log = stack.workers[2].log.read_text().splitlines()
+    log = stack.whole_lines(stack.workers[2].name)
     [line] = [event for event in map(json.loads, log) if
               event["msg"] == "DNS changes" and event["job_id"] == job_id]
     assert line["interface"] == "lo"

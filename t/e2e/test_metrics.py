@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.parser import \
     text_string_to_metric_families
 
 from front import Site
-from job_client import HOSTNAME, JOBS, everybody, finished, submit
+from job_client import (HOSTNAME, JOBS, SLOW, everybody, finished, submit,
+                        told)
 from scrape import Scrape, settled
 from stack import LIMIT, wait_until
 
@@ -105,12 +106,12 @@ def test_auth_failures_have_a_reason(stack, reader):
 
 def test_what_waits_is_seen(stack, reader):
     """A client that waits for a job is in flight and parked."""
-    job_id = stack.client("write").post(JOBS, {
-        "operation": {"type": "network.ping.do",
-                      "data": {"address": "127.0.0.1", "count": 20}},
-        "target_hostname": "web-01"}).json()["job_id"]
+    job_id = submit(stack.client("write"), *SLOW, target="web-01")
+    told(reader, job_id, "started")
+    os.kill(stack.workers[0].pid, signal.SIGSTOP)  # so that it goes on
     waiting = threading.Thread(target=reader.get,
-                               args=(f"{JOBS}/{job_id}?wait=30s",))
+                               args=(f"{JOBS}/{job_id}?wait=60s",),
+                               kwargs={"timeout": 2 * LIMIT})
     waiting.start()
 
     def seen():
@@ -119,8 +120,12 @@ def test_what_waits_is_seen(stack, reader):
             scrape("http_server_active_requests") == 2 and \
             scrape("osapi_jobs", status="processing") == 1 and \
             scrape("osapi_jobs_oldest_age_seconds", status="processing") > 0
-    wait_until("one waits, one scrapes, a worker runs a job", seen)
-    waiting.join()
+    try:
+        wait_until("one waits, one scrapes, a worker runs a job", seen)
+    finally:
+        os.kill(stack.workers[0].pid, signal.SIGCONT)
+        waiting.join()
+    everybody(stack, reader, 1)
     wait_until("nobody waits", lambda: Scrape(reader)("osapi_waiters") == 0)
 
 
@@ -181,6 +186,8 @@ def test_counters_survive_their_process(stack, reader):
     victims = stack.responders()
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
+        wait_until("another is in its place", lambda pid=pid: pid not in
+                   stack.responders() and len(stack.responders()) == 2)
         stack.wait_ready()
     assert not set(victims) & set(stack.responders())
     after = Scrape(reader)
@@ -215,11 +222,11 @@ def test_a_worker_that_dies_is_told_of(stack, reader):
     wait_until("it is alive", lambda: Scrape(reader)(
         "osapi_workers", state="alive") == 2)
     stack.workers[-1].kill()
-    wait_until("it is missed by all processes", lambda: all(
-        Scrape(reader)("osapi_workers", state="silent") == 1
-        for _ in range(6)))
-    assert Scrape(reader)("osapi_worker_last_seen_age_seconds",
-                          hostname="db-07") >= 3
+    def missed():
+        scrape = Scrape(reader)
+        return scrape("osapi_workers", state="silent") == 1 and scrape(
+            "osapi_worker_last_seen_age_seconds", hostname="db-07") >= 3
+    wait_until("it is missed", missed)
 
 
 def test_a_token_is_needed(stack, problem):

@@ -300,7 +300,7 @@ def test_one_client_cannot_send_too_many(stack, problem):
     for _ in range(500):
         assert client.get("/health").status == 200, "this machine counts"
     statuses = []
-    for _ in range(410):
+    for _ in range(5000):  # more of them where they are slow: 1 a second is not
         reply = client.get("/health", headers={**OUTSIDE, "Origin": APP})
         statuses.append(reply.status)
         if reply.status != 200:

@@ -64,6 +64,7 @@ def test_all_responder_processes_are_replaced(stack, reader):
     wait_until("new responders answer",
                lambda: len(stack.responders()) == 2 and
                not set(before) & set(stack.responders()) and answers(reader))
+    stack.wait_ready()
 
 
 def test_jobs_wait_for_a_worker_that_was_killed(stack, reader, writer):
