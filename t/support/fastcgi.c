@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LIMIT_MS    30000
+#define LIMIT_MS    60000
 #define RECORD_MAX  65535
 #define HEADER_SIZE 8
 

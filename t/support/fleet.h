@@ -14,7 +14,7 @@
 #include "t/support/nats_server.h"
 #include "worker/worker.h"
 
-#define FLEET_LIMIT_MS 30000 /* guards against waiting for ever */
+#define FLEET_LIMIT_MS 60000 /* guards against waiting for ever */
 
 struct fleet {
 	struct nats_server *server;

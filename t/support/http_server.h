@@ -6,6 +6,7 @@
 #define OSAPI_T_SUPPORT_HTTP_SERVER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,8 +19,9 @@ struct http_server {
 	/* from http_server_start on */
 	char url[64]; /* "http://127.0.0.1:40123" */
 
+	atomic_size_t requests;
+
 	/* after http_server_stop */
-	size_t requests;
 	char request[8192]; /* the last one */
 
 	int listener;

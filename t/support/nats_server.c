@@ -1,12 +1,12 @@
 /*
  * t/support/nats_server.c: a real nats-server with JetStream for one test.
  *
- * The first start lets the system choose the port and reads it from the ports
- * file that nats-server writes once it listens; a restart names that port and
- * is ready when the server greets a connection.
+ * Its port is held, so that it is still there for a restart; the server is
+ * ready when it greets a connection.
  */
 #include "t/support/await.h"
 #include "t/support/nats_server.h"
+#include "t/support/port.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -28,7 +28,7 @@
 struct nats_server {
 	char directory[PATH_MAX - 64];
 	char *extra;
-	int port;  /* 0: not known yet */
+	int port;
 	pid_t pid; /* 0: does not run */
 	char host[16];
 	char user[64];
@@ -69,11 +69,9 @@ write_config(const struct nats_server *server)
 		fail(server, path);
 	(void)fprintf(file,
 		      "host: 127.0.0.1\nport: %d\nmax_payload: 2MB\n"
-		      "ports_file_dir: \"%s\"\n"
 		      "jetstream {store_dir: \"%s/store\", max_mem: 256MB,"
 		      " max_file: 4GB}\n%s\n",
-		      server->port == 0 ? -1 : server->port, server->directory,
-		      server->directory, server->extra);
+		      server->port, server->directory, server->extra);
 	if (fclose(file) != 0)
 		fail(server, path);
 }
@@ -135,34 +133,10 @@ greets(int port)
 	return yes;
 }
 
-/* The port in {"nats":["nats://127.0.0.1:4222"],...}; 0: not written yet. */
-static int
-read_port(const struct nats_server *server)
-{
-	char path[PATH_MAX];
-	char text[1024] = "";
-	const char *at;
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s/nats-server_%d.ports",
-		       server->directory, (int)server->pid);
-	file = fopen(path, "r");
-	if (file == NULL)
-		return 0;
-	(void)!fread(text, 1, sizeof(text) - 1, file);
-	(void)fclose(file);
-	at = strstr(text, "://127.0.0.1:");
-	if (at == NULL)
-		return 0;
-	return (int)strtol(at + strlen("://127.0.0.1:"), NULL, 10);
-}
-
 static bool
 takes_connections(struct nats_server *server)
 {
-	if (server->port == 0)
-		server->port = read_port(server);
-	if (server->port != 0 && greets(server->port))
+	if (greets(server->port))
 		return true;
 	if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
 		server->pid = 0;
@@ -203,7 +177,7 @@ struct nats_server *
 nats_server_start(const char *directory, const char *name, const char *extra)
 {
 	struct nats_server *server =
-	    nats_server_spawn(directory, name, extra, 0);
+	    nats_server_spawn(directory, name, extra, port_hold());
 
 	nats_server_wait(server);
 	return server;
@@ -316,22 +290,4 @@ nats_server_logged(const struct nats_server *server, const char *text)
 		count += strstr(line, text) != NULL;
 	(void)fclose(log);
 	return count;
-}
-
-int
-nats_server_free_port(void)
-{
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t size = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-		abort();
-	(void)close(fd);
-	return ntohs(address.sin_port);
 }

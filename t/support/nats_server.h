@@ -22,8 +22,8 @@ struct nats_server;
 struct nats_server *nats_server_start(const char *directory, const char *name,
 				      const char *extra);
 
-/* The same on a port that was chosen before, without waiting: for servers of
- * a cluster, which are ready only together (nats_server_wait). */
+/* The same on a port that was chosen before (port_hold), without waiting: for
+ * servers of a cluster, which are ready only together (nats_server_wait). */
 struct nats_server *nats_server_spawn(const char *directory, const char *name,
 				      const char *extra, int port);
 
@@ -57,8 +57,5 @@ void nats_server_thaw(struct nats_server *server);
 
 /* How many lines of its log contain `text`. */
 int nats_server_logged(const struct nats_server *server, const char *text);
-
-/* A port of 127.0.0.1 that was free a moment ago. */
-int nats_server_free_port(void);
 
 #endif

@@ -353,7 +353,8 @@ comes_back(void)
 			else
 				nats_server_kill(fleet.server);
 			nats_server_restart(fleet.server);
-			IS_INT("back", broker_wait(fleet.broker, 10000),
+			IS_INT("back",
+			       broker_wait(fleet.broker, FLEET_LIMIT_MS),
 			       ERR_OK);
 		}
 		OK("they ask again",

@@ -339,7 +339,7 @@ parks_clients_without_threads(void)
 	operations_reset(OPERATIONS_WORK, 0);
 	operations_close(false);
 	for (int i = 0; i < 48; i++)
-		fds[i] = send_call("GET", HOSTNAME, NULL, NULL);
+		fds[i] = send_call("GET", HOSTNAME "?timeout=120s", NULL, NULL);
 	for (int i = 0; i < 20; i++) {
 		reply = ask("GET", "/health", NULL);
 		IS_INT("alive meanwhile", reply.status, 200);

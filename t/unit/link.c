@@ -13,6 +13,7 @@
 #include "t/support/certificate.h"
 #include "t/support/must.h"
 #include "t/support/nats_server.h"
+#include "t/support/port.h"
 #include "t/unit/unit.h"
 
 #define REFUSED   "TLS handshake error"
@@ -78,7 +79,7 @@ believes_each_server_by_its_own_name(void)
 	    {"the first not by the second one's name", 0, 1, false},
 	    {"the second not by the first one's name", 1, 0, false},
 	};
-	int port = nats_server_free_port();
+	int port = port_hold();
 
 	make_certificates();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -125,8 +125,7 @@ check_times(const json_t *result)
 		IS_TEXT(keys[i], text, again);
 	}
 	OK("ordered", values[0] <= values[1] && values[1] <= values[2]);
-	OK("more than nothing, less than the limit",
-	   values[2] > 0 && values[2] <= PING_REPLY_MS);
+	OK("more than nothing", values[2] > 0);
 }
 
 static void

@@ -14,7 +14,7 @@
 #include "lib/uuid.h"
 #include "t/support/api.h"
 #include "t/support/fastcgi.h"
-#include "t/support/nats_server.h"
+#include "t/support/port.h"
 
 #define SILENT 1000
 
@@ -24,8 +24,7 @@ static void
 start(void)
 {
 	if (!api)
-		api = api_start(unit_directory(), "api",
-				nats_server_free_port(), 1, NULL);
+		api = api_start(unit_directory(), "api", port_hold(), 1, NULL);
 }
 
 static void

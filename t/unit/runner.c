@@ -20,6 +20,9 @@
 #define QUERY  "system.hostname.get"
 #define CHANGE "network.dns.update"
 
+/* Of a job whose provider hangs: long enough for all to have begun. */
+#define LIFE_NS (3 * CLOCK_NS_PER_S)
+
 static const char settings[] = "  consumer:\n"
 			       "    ack_wait: 1s\n"
 			       "    back_off: [1s]\n";
@@ -293,7 +296,7 @@ leaves_a_hanging_provider_behind(void)
 	operations_close(false);
 	for (i = 0; i < HANGING; i++) {
 		jobs[i] = fleet_job(i ? QUERY : CHANGE, HOST, JOB_LIVE);
-		jobs[i].expires_ns = jobs[i].created_ns + CLOCK_NS_PER_S;
+		jobs[i].expires_ns = jobs[i].created_ns + LIFE_NS;
 		fleet_submit(&fleet, &jobs[i]);
 	}
 	wait_for_gate(HANGING);
@@ -345,8 +348,7 @@ gives_the_slot_of_a_hanging_one_on(void)
 
 		jobs[i] = fleet_job(QUERY, HOST, hangs ? JOB_BATCH : JOB_LIVE);
 		if (hangs)
-			jobs[i].expires_ns =
-			    jobs[i].created_ns + CLOCK_NS_PER_S;
+			jobs[i].expires_ns = jobs[i].created_ns + LIFE_NS;
 	}
 	for (i = 0; i < ALL - 1; i++)
 		fleet_submit(&fleet, &jobs[i]);
@@ -404,7 +406,7 @@ starts_threads_when_it_can(void)
 	operations_close(false);
 	for (i = 0; i < HANGING; i++) {
 		jobs[i] = fleet_job(QUERY, HOST, JOB_LIVE);
-		jobs[i].expires_ns = jobs[i].created_ns + CLOCK_NS_PER_S;
+		jobs[i].expires_ns = jobs[i].created_ns + LIFE_NS;
 		fleet_submit(&fleet, &jobs[i]);
 	}
 	wait_for_gate(HANGING);

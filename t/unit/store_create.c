@@ -15,6 +15,7 @@
 #include "t/support/await.h"
 #include "t/support/job_store.h"
 #include "t/support/must.h"
+#include "t/support/port.h"
 #include "t/unit/unit.h"
 
 #define GUARD_MS 60000 /* a guard against a hang, not a measure */
@@ -172,7 +173,7 @@ start_nodes(struct cluster *cluster)
 	char name[32];
 
 	for (int i = 0; i < NODES; i++)
-		routes[i] = nats_server_free_port();
+		routes[i] = port_hold();
 	for (int i = 0; i < NODES; i++) {
 		(void)snprintf(name, sizeof(name), "node-%d", i);
 		(void)snprintf(
@@ -183,8 +184,8 @@ start_nodes(struct cluster *cluster)
 		    " \"nats://127.0.0.1:%d\","
 		    " \"nats://127.0.0.1:%d\"]}\n",
 		    i, routes[i], routes[0], routes[1], routes[2]);
-		cluster->nodes[i] = nats_server_spawn(
-		    unit_directory(), name, extra, nats_server_free_port());
+		cluster->nodes[i] = nats_server_spawn(unit_directory(), name,
+						      extra, port_hold());
 	}
 	for (int i = 0; i < NODES; i++)
 		nats_server_wait(cluster->nodes[i]);

@@ -369,11 +369,12 @@ static void
 take_and_die(struct broker *broker, const char *consumer)
 {
 	struct broker_subscription *subscription = NULL;
+	int64_t until_ms = clock_mono_ms() + GUARD_MS;
 	char inbox[128];
 
 	broker_inbox(broker, inbox);
 	broker_subscribe(broker, inbox, drop, NULL, &subscription, NULL);
-	for (unsigned i = 0; i < 400 && sum().dead_letters == 0; i++) {
+	while (sum().dead_letters == 0 && clock_mono_ms() < until_ms) {
 		jetstream_pull(broker, store_jobs_stream(world.store), consumer,
 			       inbox, 1, 500, 0, NULL);
 		index_node_look_again_soon();

@@ -21,7 +21,7 @@
 #include "worker/providers/mounts.h"
 #include "worker/providers/usage.h"
 
-#define GUARD_MS 10000
+#define GUARD_MS 60000
 
 static int
 mount_id(const char *path)
@@ -60,13 +60,19 @@ tells_sizes(void)
 {
 	struct err_info info = {.text = ""};
 	struct usage usage = {0, 0, 0};
+	struct statvfs before;
 	struct statvfs fs;
 
 	threads_before = count_threads() + SANITIZERS_THREADS;
-	IS_INT("usage_ask",
-	       usage_ask("/dev", mount_id("/dev"), GUARD_MS, &usage, &info),
-	       ERR_OK);
-	IS_INT("statvfs", statvfs("/dev", &fs), 0);
+	do { /* until nobody has made or removed a node in between */
+		IS_INT("statvfs", statvfs("/dev", &before), 0);
+		IS_INT("usage_ask",
+		       usage_ask("/dev", mount_id("/dev"), GUARD_MS, &usage,
+				 &info),
+		       ERR_OK);
+		IS_INT("statvfs", statvfs("/dev", &fs), 0);
+	} while (before.f_bfree != fs.f_bfree ||
+		 before.f_bavail != fs.f_bavail);
 	IS_INT("total", usage.total, fs.f_blocks * fs.f_frsize);
 	IS_INT("used", usage.used, (fs.f_blocks - fs.f_bfree) * fs.f_frsize);
 	IS_INT("available", usage.avail, fs.f_bavail * fs.f_frsize);
