@@ -52,6 +52,9 @@ const struct family_row families[FAMILY_COUNT] = {
     [FAMILY_STARTING] = {.kind = FAMILY_GAUGE,
 			 .name = "osapi_pool_processes_starting",
 			 .help = "Responder processes that were never ready."},
+    [FAMILY_CUT_OFF] = {.kind = FAMILY_GAUGE,
+			.name = "osapi_pool_processes_cut_off",
+			.help = "Responder processes that have lost NATS."},
     [FAMILY_RESPAWNS] =
 	{.kind = FAMILY_COUNTER,
 	 .name = "osapi_pool_respawns_total",

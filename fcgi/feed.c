@@ -262,6 +262,14 @@ feed_ready(struct feed *feed, struct err_info *info)
 	return true;
 }
 
+enum err
+feed_catch_up(struct feed *feed, int64_t timeout_ms, struct err_info *info)
+{
+	enum err err = follower_catch_up(feed->jobs, timeout_ms, info);
+
+	return err ? err : follower_catch_up(feed->responses, timeout_ms, info);
+}
+
 uint64_t
 feed_skipped(const struct feed *feed)
 {

@@ -33,6 +33,12 @@ void feed_free(struct feed *feed);
  * comes with the reason in `info`.  From every thread. */
 bool feed_ready(struct feed *feed, struct err_info *info);
 
+/* Waits until the index has all that the buckets hold at the time of the call,
+ * `timeout_ms` at most for each: for an answer that must not be of a moment
+ * ago.  Errors as follower_catch_up. */
+enum err feed_catch_up(struct feed *feed, int64_t timeout_ms,
+		       struct err_info *info);
+
 /* Followers' states, for /metrics: [0] jobs, [1] responses. */
 void feed_states(struct feed *feed, struct follower_state states[static 2]);
 

@@ -64,6 +64,7 @@ struct follower {
 	int64_t retry_ms;
 
 	pthread_mutex_t mutex;
+	pthread_cond_t told; /* `shared.applied` has grown */
 	struct {
 		bool filled;
 		uint64_t applied;
@@ -87,6 +88,7 @@ tell(struct follower *f)
 	f->shared.announced = f->announced;
 	if (f->announced_ms && f->applied >= f->announced)
 		f->shared.in_step_ms = f->announced_ms;
+	pthread_cond_broadcast(&f->told);
 	pthread_mutex_unlock(&f->mutex);
 }
 
@@ -147,6 +149,25 @@ follower_state(struct follower *f, struct follower_state *state)
 	pthread_mutex_unlock(&f->mutex);
 	state->ready = state->filled && state->in_step_ms >= 0 &&
 		       state->in_step_ms < FOLLOWER_STALE_MS;
+}
+
+enum err
+follower_catch_up(struct follower *f, int64_t timeout_ms, struct err_info *info)
+{
+	struct timespec until = clock_mono_deadline(timeout_ms);
+	struct replay_stream stream;
+	enum err err = replay_info(f->broker, f->stream, &stream, info);
+
+	if (err != ERR_OK)
+		return err;
+	pthread_mutex_lock(&f->mutex);
+	while (f->shared.applied < stream.last_sequence && err == ERR_OK)
+		if (pthread_cond_clockwait(&f->told, &f->mutex, CLOCK_MONOTONIC,
+					   &until) != 0)
+			err = err_set(info, ERR_TIMEOUT,
+				      "%s is not followed in time", f->bucket);
+	pthread_mutex_unlock(&f->mutex);
+	return err;
 }
 
 /* ---- giving changes to the callback ---- */
@@ -454,6 +475,7 @@ release(struct follower *f)
 	broker_unsubscribe(f->subscription);
 	early_clear(&f->early);
 	mailbox_free(f->live);
+	pthread_cond_destroy(&f->told);
 	pthread_mutex_destroy(&f->mutex);
 	free(f);
 }
@@ -494,6 +516,7 @@ follower_new(struct broker *broker, const char *bucket, follower_apply apply,
 	f->apply_arg = arg;
 	f->retry_ms = RETRY_MIN_MS;
 	pthread_mutex_init(&f->mutex, NULL);
+	pthread_cond_init(&f->told, NULL);
 	err = prepare(f, bucket, info);
 	if (err == ERR_OK &&
 	    pthread_create(&f->thread, NULL, follower_main, f) != 0)

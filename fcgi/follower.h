@@ -85,6 +85,12 @@ struct follower_state {
 	char error[512]; /* why the last attempt failed, "" none */
 };
 
+/* Waits until all that the bucket holds at the time of the call was given to
+ * the callback; asks NATS for its last number.  ERR_TIMEOUT, or as STREAM.INFO
+ * fails.  From every thread but the follower's own. */
+enum err follower_catch_up(struct follower *follower, int64_t timeout_ms,
+			   struct err_info *info);
+
 /* From every thread. */
 void follower_state(struct follower *follower, struct follower_state *state);
 

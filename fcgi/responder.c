@@ -84,6 +84,12 @@ published(int64_t us, enum err result, void *arg)
 		scoreboard_add(arg, FAMILY_NATS_PUBLISH_FAILURES, 1);
 }
 
+static void
+connection_changed(bool connected, void *arg)
+{
+	scoreboard_set(arg, FAMILY_CUT_OFF, 0, connected ? 0 : 1);
+}
+
 static enum err
 make_store(struct responder *r, struct err_info *info)
 {
@@ -92,8 +98,10 @@ make_store(struct responder *r, struct err_info *info)
 
 	err = broker_new(&config->api.server.nats, "osapi-fcgi", &r->broker,
 			 info);
-	if (!err)
+	if (!err) {
 		broker_on_published(r->broker, published, r->counters);
+		broker_on_change(r->broker, connection_changed, r->counters);
+	}
 	if (!err)
 		err = store_new(r->broker, config, &r->store, info);
 	if (!err)
@@ -167,6 +175,8 @@ make(struct responder *r, int listen_fd, struct err_info *info)
 static void
 unmake(struct responder *r)
 {
+	if (r->broker) /* its end is no loss */
+		broker_on_change(r->broker, NULL, NULL);
 	sweeper_free(r->sweeper);
 	workers_free(r->workers);
 	feed_free(r->feed);

@@ -37,6 +37,11 @@ health_ready(struct request *r)
 	    scoreboard_sum(r->responder->scoreboard, FAMILY_STARTING, 0, 0) > 0)
 		err = err_set(&info, ERR_UNAVAILABLE,
 			      "another process of the pool is starting");
+	if (!err &&
+	    scoreboard_sum(r->responder->scoreboard, FAMILY_CUT_OFF, 0, 0) > 0)
+		err = err_set(&info, ERR_UNAVAILABLE,
+			      "another process of the pool is not connected "
+			      "to NATS");
 	if (!err) {
 		err = store_ping(r->responder->store, PING_MS, NULL);
 		if (err)

@@ -17,7 +17,8 @@
 #include "lib/log.h"
 #include "lib/schema.h"
 
-#define TARGET "target_hostname"
+#define TARGET      "target_hostname"
+#define CATCH_UP_MS 1000 /* for news that another process has had already */
 
 /* {job_id, status: "created", revision, timestamp} and Location */
 static void
@@ -258,13 +259,25 @@ jobs_delete(struct request *r)
 	return HANDLED;
 }
 
+static enum job_status
+known_status(struct responder *r, const char *id)
+{
+	enum job_status status = JOB_SUBMITTED;
+	struct index_view view;
+
+	if (!index_view(r->index, id, &view)) {
+		status = view.status;
+		index_view_release(&view);
+	}
+	return status;
+}
+
 /* The job that is to be repeated; job_release is due on success. */
 static enum err
 read_original(struct responder *r, const char *id, struct job *job,
 	      struct err_info *info)
 {
-	enum job_status status = JOB_SUBMITTED;
-	struct index_view view;
+	enum job_status status;
 	uint64_t revision;
 	size_t size;
 	enum err err;
@@ -272,10 +285,11 @@ read_original(struct responder *r, const char *id, struct job *job,
 	err = store_job_load(r->store, id, job, &size, &revision, info);
 	if (err)
 		return err;
-	if (!index_view(r->index, id, &view)) {
-		status = view.status;
-		index_view_release(&view);
-	}
+	status = known_status(r, id);
+	/* Another process may have told the client of its end already. */
+	if (!job_status_final(status) &&
+	    feed_catch_up(r->feed, CATCH_UP_MS, NULL) == ERR_OK)
+		status = known_status(r, id);
 	if (job_status_final(status))
 		return ERR_OK;
 	job_release(job);

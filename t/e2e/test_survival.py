@@ -117,6 +117,9 @@ def test_without_nats_every_request_is_refused_soon(stack, reader, writer,
     stack.nats.start()
     stack.wait_nats()
     stack.wait_ready()
+    for _ in range(20):  # ready is who answers next, too
+        reply = reader.get(f"{JOBS}?limit=1")
+        assert reply.status == 200, reply
     wait_until("a request is answered again", lambda: answers(reader))
 
 

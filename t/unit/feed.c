@@ -259,6 +259,36 @@ deleted_job_leaves_the_index(void)
 	job_store_close(&on);
 }
 
+static void
+caught_up_index_has_all(void)
+{
+	struct err_info info = {.text = ""};
+	struct index_view view;
+	struct index_node node;
+	struct job_store on;
+
+	job_store_open(&on, unit_directory(), NULL);
+	job_store_provision(&on);
+	index_node_open(&node, &on, NULL);
+	OK("the index is filled, with nothing", index_node_await_ready(&node));
+	for (unsigned i = 0; i < 100; i++) {
+		struct job job;
+
+		job_store_add(&on, &job, "_any");
+		IS_INT("caught up", feed_catch_up(node.feed, GUARD_MS, &info),
+		       ERR_OK);
+		IS_INT("with the job that was just made",
+		       index_view(node.index, job.id, &view), ERR_OK);
+		index_view_release(&view);
+		job_release(&job);
+	}
+	nats_server_kill(on.server);
+	OK("nobody knows without a server",
+	   feed_catch_up(node.feed, GUARD_MS, &info) != ERR_OK);
+	index_node_close(&node);
+	job_store_close(&on);
+}
+
 /* ---- documents that are none ---- */
 
 static void
@@ -331,6 +361,7 @@ const struct unit_case unit_cases[] = {
     {"the index equals the buckets after kills",
      index_equals_the_buckets_after_kills},
     {"a deleted job leaves the index", deleted_job_leaves_the_index},
+    {"an index that has caught up has all", caught_up_index_has_all},
     {"unreadable documents are refused", unreadable_documents_are_refused},
     {NULL, NULL},
 };

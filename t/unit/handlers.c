@@ -433,9 +433,9 @@ static void
 repeats_a_job(void)
 {
 	char id[UUID_SIZE], copy[UUID_SIZE], *timeline;
-	int64_t until = clock_mono_ms() + FLEET_LIMIT_MS;
 	struct reply reply;
 	bool told = false;
+	int64_t until;
 
 	start();
 	operations_reset(OPERATIONS_WORK, 0);
@@ -443,24 +443,23 @@ repeats_a_job(void)
 	reply = ask_job("POST", id, "/retry");
 	IS_INT("not while it has not ended", reply.status, 409);
 	release(&reply);
-	submit("web-01", id);
-	reply = ask_job("GET", id, "?wait=60s");
-	IS_TEXT("ended", text(reply.body, "status"), "completed");
-	release(&reply);
 	/* The other process may hear of the end a moment later. */
-	do {
+	for (int i = 0; i < 20; i++) {
+		submit("web-01", id);
+		reply = ask_job("GET", id, "?wait=60s");
+		IS_TEXT("ended", text(reply.body, "status"), "completed");
+		release(&reply);
 		reply = ask_job("POST", id, "/retry");
-		if (reply.status == 409)
-			release(&reply);
-	} while (!reply.body && clock_mono_ms() < until);
-	IS_INT("repeated", reply.status, 201);
-	snprintf(copy, sizeof(copy), "%s", text(reply.body, "job_id"));
-	release(&reply);
+		IS_INT("repeated at once", reply.status, 201);
+		snprintf(copy, sizeof(copy), "%s", text(reply.body, "job_id"));
+		release(&reply);
+	}
 	reply = ask_job("GET", copy, "?wait=60s");
 	IS_TEXT("the copy names the original", text(reply.body, "retry_of"),
 		id);
 	IS_TEXT("and ran", text(reply.body, "status"), "completed");
 	release(&reply);
+	until = clock_mono_ms() + FLEET_LIMIT_MS;
 	while (!told && clock_mono_ms() < until) {
 		reply = ask_job("GET", id, "");
 		timeline =
