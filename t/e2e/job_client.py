@@ -48,6 +48,12 @@ def finished(reader, job_id):
     return wait_until(f"job {job_id} ends", ended)
 
 
+def gone(reader, job_id):
+    """Waits until every responder has heard that it was deleted."""
+    wait_until(f"job {job_id} is gone", lambda: all(
+        reader.get(f"{JOBS}/{job_id}").status == 404 for _ in range(8)))
+
+
 def events(job, kind, host=None):
     """Those entries of a job's timeline."""
     return [entry for entry in job["timeline"] if entry["event"] == kind and

@@ -180,7 +180,8 @@ def test_the_life_of_a_job(call):
         e["event"] for e in call("GET", f"{JOBS}/{job}", status=200).json()[
             "timeline"]])
     call("DELETE", f"{JOBS}/{job}", status=204)
-    call("GET", f"{JOBS}/{job}", status=404)
+    wait_until("it is gone", lambda: call(
+        "GET", f"{JOBS}/{job}").status == 404)
     call("DELETE", f"{JOBS}/{job}", status=404)
 
 

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from job_client import (FINAL, JOBS, SLOW, Held, events, everybody, finished,
-                        get, needs_root, submit, told, workers)
+                        get, gone, needs_root, submit, told, workers)
 from nats_client import Nats, own_consumer
 from private_etc import resolv_conf
 from stack import wait_until
@@ -35,7 +35,7 @@ def listed(reader, **query):
 def counters(reader):
     """The queue's statistics when every process agrees on them."""
     def same():
-        seen = [reader.get(f"{JOBS}/status").json() for _ in range(8)]
+        seen = [reader.get(f"{JOBS}/status").json() for _ in range(16)]
         return seen[0] if all(one == seen[0] for one in seen) else None
     return wait_until("all processes say the same", same)
 
@@ -124,14 +124,14 @@ def test_a_job_deleted_while_it_waits_is_not_run(stack, reader, writer, nats):
     job_id = submit(writer, target="w-2")
     kept = submit(writer, target="w-2")
     assert writer.request("DELETE", f"{JOBS}/{job_id}").status == 204
-    assert reader.get(f"{JOBS}/{job_id}").status == 404
+    gone(reader, job_id)
     assert writer.request("DELETE", f"{JOBS}/{job_id}").status == 404
     stack.workers[2].start()
     assert finished(reader, kept)["status"] == "completed"
     consumer = own_consumer("w-2", "host.w-2")
     wait_until("all is settled", lambda: not nats.unsettled(consumer))
     assert nats.events(job_id) == []
-    assert reader.get(f"{JOBS}/{job_id}").status == 404
+    gone(reader, job_id)
     everybody(stack, reader, 3)
 
 
@@ -141,8 +141,7 @@ def test_a_job_deleted_while_it_runs_leaves_nothing(reader, writer, nats):
     assert writer.request("DELETE", f"{JOBS}/{job_id}").status == 204
     consumer = own_consumer("w-1", "host.w-1")
     wait_until("its worker is done", lambda: not nats.unsettled(consumer))
-    for _ in range(8):
-        assert reader.get(f"{JOBS}/{job_id}").status == 404
+    gone(reader, job_id)
     assert nats.events(job_id) == []
     left = nats.api("STREAM.INFO.KV_job-responses",
                     subjects_filter=f"$KV.job-responses.*.{job_id}")
@@ -165,7 +164,7 @@ def test_a_change_of_a_deleted_job_runs_to_its_end(stack, reader, writer):
         wait_until("it is done", lambda: not nats.unsettled(consumer))
         assert nats.events(job_id) == []
     assert "192.0.2.9" in resolv_conf(stack, 1).read_text()
-    assert reader.get(f"{JOBS}/{job_id}").status == 404
+    gone(reader, job_id)
 
 
 @needs_root
