@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/handshake.h"
 #include "lib/inbox.h"
 
 /* A wildcard address is reached by loopback. */
@@ -135,6 +136,20 @@ ask_streams(natsConnection *connection, const struct config *c,
 	return s;
 }
 
+/* A server that greets and is then mute would hold nats.c for good. */
+static natsStatus
+connect_to(natsConnection **connection, natsOptions *options)
+{
+	struct err_info info;
+	natsStatus s;
+
+	if (handshake_guard(&info) != ERR_OK)
+		return NATS_NO_MEMORY;
+	s = natsConnection_Connect(connection, options);
+	handshake_unguard();
+	return s;
+}
+
 enum nats_health
 nats_probe(const struct config *c, const char *password, int64_t timeout_ms,
 	   char why[static 256])
@@ -148,7 +163,7 @@ nats_probe(const struct config *c, const char *password, int64_t timeout_ms,
 	if (s == NATS_OK)
 		s = set_options(options, c, password, timeout_ms);
 	if (s == NATS_OK)
-		s = natsConnection_Connect(&connection, options);
+		s = connect_to(&connection, options);
 	if (s == NATS_OK)
 		s = natsConnection_FlushTimeout(connection, timeout_ms);
 	if (s != NATS_OK)

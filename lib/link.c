@@ -12,17 +12,22 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/handshake.h"
 #include "lib/log.h"
 
 #define RECONNECT_WAIT_MS   250
 #define RECONNECT_JITTER_MS 50
 #define PING_INTERVAL_MS    1000 /* and PINGS_OUT without an answer: mute */
 #define PINGS_OUT           2
-#define SERVERS_MAX         16 /* of a list of hosts */
-#define CONNECT_MS          1000
+#define SERVERS_MAX         16   /* of a list of hosts */
+#define CONNECT_MS          2000 /* nats.c spins from then to its hanging up */
+#define TRY_MS              1000
 #define WRITE_MS            1000
 #define FLUSH_MS            1000
 #define REVIVE_WAIT_MS      1000
+
+_Static_assert(PING_INTERVAL_MS *(PINGS_OUT + 1) == HANDSHAKE_MUTE_MS,
+	       "a server is mute after the same time in either state");
 
 static const struct {
 	natsStatus status;
@@ -391,6 +396,11 @@ link_open(struct link *link, const char *url, const struct config_nats *config,
 	natsStatus s;
 
 	init(link, events, arg);
+	link->guarded = handshake_guard(info) == ERR_OK;
+	if (!link->guarded) {
+		link->opened = 0;
+		return ERR_NO_MEMORY;
+	}
 	s = make_options(link, url, config, name, inbox_prefix);
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&link->connection, link->options);
@@ -427,6 +437,9 @@ link_close(struct link *link)
 	while (link->opened > 0)
 		(void)pthread_cond_wait(&link->changed, &link->mutex);
 	(void)pthread_mutex_unlock(&link->mutex);
+	if (link->guarded)
+		handshake_unguard();
+	link->guarded = false;
 }
 
 void
@@ -446,10 +459,12 @@ link_release(struct link *link)
 natsStatus
 link_publish(struct link *link, natsMsg *message)
 {
-	natsStatus s;
+	natsStatus s = NATS_CONNECTION_DISCONNECTED;
 
+	/* nats.c would only say so after its try to connect. */
 	(void)pthread_rwlock_rdlock(&link->guard);
-	s = natsConnection_PublishMsg(link->connection, message);
+	if (atomic_load(&link->up))
+		s = natsConnection_PublishMsg(link->connection, message);
 	(void)pthread_rwlock_unlock(&link->guard);
 	log_debug("NATS publish",
 		  LOG_S("nats_subject", natsMsg_GetSubject(message)),
@@ -505,7 +520,7 @@ try_options(natsOptions *options, const char *url,
 	if (s == NATS_OK)
 		s = natsOptions_SetAllowReconnect(options, false);
 	if (s == NATS_OK)
-		s = natsOptions_SetTimeout(options, CONNECT_MS);
+		s = natsOptions_SetTimeout(options, TRY_MS);
 	return s;
 }
 
@@ -515,9 +530,15 @@ link_reason(const char *url, const struct config_nats *config, char *buf,
 {
 	natsConnection *connection = NULL;
 	natsOptions *options = NULL;
+	struct err_info info = {""};
 	const char *words;
-	natsStatus s = natsOptions_Create(&options);
+	natsStatus s;
 
+	if (handshake_guard(&info) != ERR_OK) {
+		(void)snprintf(buf, size, "%s", info.text);
+		return;
+	}
+	s = natsOptions_Create(&options);
 	if (s == NATS_OK)
 		s = try_options(options, url, config);
 	if (s == NATS_OK)
@@ -526,4 +547,5 @@ link_reason(const char *url, const struct config_nats *config, char *buf,
 	(void)snprintf(buf, size, "%s", words ? words : natsStatus_GetText(s));
 	natsConnection_Destroy(connection);
 	natsOptions_Destroy(options);
+	handshake_unguard();
 }

@@ -1,11 +1,12 @@
 /*
  * lib/link.h: one connection to NATS by nats.c, set up as osapi wants it.
  *
- * It reconnects for ever, keeps nothing that was published while it was down,
- * and notices a mute server (two pings of 1 s without an answer).  nats.c
- * gives a connection up when its credentials were refused twice; a thread of
- * the link then opens another one, so that a server whose users are put right
- * needs no restart of its clients.
+ * It reconnects for ever and keeps nothing that was published while it was
+ * down.  A mute server is noticed after 3 s: by pings (two of 1 s without an
+ * answer), in a handshake by lib/handshake.h; until then calls may wait.
+ * nats.c gives a connection up when its credentials were refused twice; a
+ * thread of the link then opens another one, so that a server whose users are
+ * put right needs no restart of its clients.
  * nats.c's callbacks come on a thread of its own, and some of them after the
  * connection was closed: link_close waits for the last one.
  */
@@ -43,6 +44,7 @@ struct link {
 	bool given_up; /* by nats.c */
 	bool stopping; /* by link_close */
 	bool has_thread;
+	bool guarded; /* by lib/handshake.h; the opener's own */
 	pthread_t thread;
 };
 
@@ -76,7 +78,7 @@ void link_release(struct link *link);
 /* Writes the URL of the server of the moment, "" for none. */
 void link_url(const struct link *link, char *buf, size_t size);
 
-/* Writes why there is no connection, by trying once more (at most 1 s a step):
+/* Writes why there is no connection, by trying once more (at most 3 s a step):
  * of the tries that it makes by itself nats.c keeps no words. */
 void link_reason(const char *url, const struct config_nats *config, char *buf,
 		 size_t size);

@@ -14,6 +14,8 @@ class Proxy:
         # The loop's own, as long as it runs:
         self.pairs = set()  # both ends of each connection
         self.refusing = False
+        self.greeting_only = False
+        self.hung_up = 0  # clients that had only a greeting
         self.delay = 0.0  # seconds, of each direction
         # closed while that direction is stalled: to the target, from it
         self.gates = (asyncio.Event(), asyncio.Event())
@@ -26,7 +28,7 @@ class Proxy:
         self.thread.start()
 
     def clear(self):
-        self.refusing, self.delay = False, 0.0
+        self.refusing, self.greeting_only, self.delay = False, False, 0.0
         for gate in self.gates:
             gate.set()
 
@@ -43,6 +45,24 @@ class Proxy:
             return
         pair = (writer, far_writer)
         self.pairs.add(pair)
+        if self.greeting_only:
+            await self.greet(reader, writer, far_reader)
+        else:
+            await self.forward(reader, writer, far_reader, far_writer)
+        self.pairs.discard(pair)
+        for end in pair:
+            end.close()
+
+    async def greet(self, reader, writer, far_reader):
+        """The first line of the target, then nothing for good."""
+        try:
+            writer.write(await far_reader.readline())
+            await reader.read()
+        except OSError:
+            pass  # reset: it ends as at an orderly end
+        self.hung_up += 1
+
+    async def forward(self, reader, writer, far_reader, far_writer):
         tasks = [asyncio.create_task(self.carry(*way)) for way in
                  ((reader, far_writer, self.gates[0]),
                   (far_reader, writer, self.gates[1]))]
@@ -50,9 +70,6 @@ class Proxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.pairs.discard(pair)
-        for end in pair:
-            end.close()
 
     async def carry(self, reader, writer, gate):
         """One direction: what is read goes on when its time has come."""
@@ -101,6 +118,12 @@ class Proxy:
     def go_away(self):
         """The same, and new ones are reset too, until it is healed."""
         self.loop.call_soon_threadsafe(setattr, self, "refusing", True)
+        self.cut()
+
+    def go_mute(self):
+        """Resets every connection; until it is healed, new ones get what the
+        target says first, and then nothing."""
+        self.loop.call_soon_threadsafe(setattr, self, "greeting_only", True)
         self.cut()
 
     def slow(self, seconds):

@@ -48,3 +48,19 @@ def test_no_job_is_sent_to_the_connection_that_was_cut(proxy):
                          own_consumer("w-0", "_all")):
             wait_until("all is settled",
                        lambda name=consumer: not nats.unsettled(name))
+
+
+def test_a_server_that_greets_and_is_mute_does_not_hold_a_worker(proxy):
+    """As one that freezes, or whose host vanishes, at that moment."""
+    stack = proxy.stack
+    reader, writer = stack.client("read"), stack.client("write")
+    log = stack.workers[0].log
+    connected = log.read_text().count('"msg":"NATS connected"')
+    proxy.go_mute()
+    wait_until("both its connections gave up", lambda: proxy.hung_up >= 2)
+    proxy.heal()
+    wait_until("it is back", lambda: log.read_text().count(
+        '"msg":"NATS connected"') > connected)
+    everybody(stack, reader, 1)
+    job = finished(reader, submit(writer, target="w-0"))
+    assert job["status"] == "completed", job
