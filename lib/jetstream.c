@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/jetstream_wire.h"
 #include "lib/json.h"
+#include "lib/log.h"
 
 #define ENSURE_TRIES 3
 
@@ -357,11 +358,10 @@ jetstream_stream_ensure(struct broker *broker, const json_t *config,
 	return result;
 }
 
-enum err
-jetstream_consumer_ensure(struct broker *broker, const char *stream,
-			  const json_t *config, struct err_info *info)
+static enum err
+consumer_once(struct broker *broker, const char *stream, const char *name,
+	      const json_t *config, struct err_info *info)
 {
-	const char *name = json_member_string(config, "durable_name");
 	const char *filter = json_member_string(config, "filter_subject");
 	const json_t *theirs;
 	json_auto_t *found = NULL;
@@ -372,8 +372,6 @@ jetstream_consumer_ensure(struct broker *broker, const char *stream,
 	bool create;
 	enum err result;
 
-	if (name == NULL)
-		return err_set(info, ERR_INVALID, "a consumer has no name");
 	(void)snprintf(what, sizeof(what), "CONSUMER.INFO.%s.%s", stream, name);
 	result = ask(broker, what, NULL, JETSTREAM_TIMEOUT_MS, &found, &server,
 		     info);
@@ -397,4 +395,96 @@ jetstream_consumer_ensure(struct broker *broker, const char *stream,
 	result = ask(broker, what, body, 5 * JETSTREAM_TIMEOUT_MS, &done,
 		     &server, info);
 	return refused(result, server, "consumer", name, info);
+}
+
+/*
+ * A stream is known to nats-server (seen with 2.9.10) a moment before it can
+ * send.  A consumer that another client makes in that moment, as when several
+ * programs start on a new server, is there and looks well, and what it should
+ * deliver or say goes nowhere until the server is started again.  So each is
+ * asked for something: a request that cannot be read is refused at once and
+ * costs no message.  ERR_TIMEOUT: silence.
+ */
+static enum err
+hear(struct broker *broker, const char *stream, const char *name,
+     int64_t timeout_ms, struct err_info *info)
+{
+	char subject[JETSTREAM_SUBJECT_SIZE];
+	natsMsg *message = NULL;
+	natsMsg *answer = NULL;
+	enum err result;
+
+	if (snprintf(subject, sizeof(subject), "%sCONSUMER.MSG.NEXT.%s.%s",
+		     JETSTREAM_API, stream, name) >= (int)sizeof(subject))
+		return err_set(info, ERR_TOO_LARGE, "consumer name too long");
+	if (natsMsg_Create(&message, subject, NULL, "{", 1) != NATS_OK)
+		return err_set(info, ERR_NO_MEMORY, "no memory for a pull");
+	result = broker_request(broker, message, timeout_ms, &answer, info);
+	natsMsg_Destroy(answer);
+	natsMsg_Destroy(message);
+	return result;
+}
+
+/* Makes it or finds it.  *mute: the server answers and the consumer does not,
+ * again and again. */
+static enum err
+consumer_heard(struct broker *broker, const char *stream, const char *name,
+	       const json_t *config, bool *mute, struct err_info *info)
+{
+	static const int64_t waits_ms[] = {250, 500, 1000};
+	enum err result;
+
+	for (size_t i = 0; i < sizeof(waits_ms) / sizeof(waits_ms[0]); i++) {
+		result = consumer_once(broker, stream, name, config, info);
+		if (result != ERR_OK)
+			return result;
+		result = hear(broker, stream, name, waits_ms[i], info);
+		if (result != ERR_TIMEOUT)
+			return result;
+	}
+	*mute = true;
+	return ERR_OK;
+}
+
+static enum err
+consumer_delete(struct broker *broker, const char *stream, const char *name,
+		struct err_info *info)
+{
+	json_auto_t *done = NULL;
+	char what[JETSTREAM_SUBJECT_SIZE];
+	enum err result;
+
+	(void)snprintf(what, sizeof(what), "CONSUMER.DELETE.%s.%s", stream,
+		       name);
+	result = jetstream_api(broker, what, NULL, 5 * JETSTREAM_TIMEOUT_MS,
+			       &done, info);
+	return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
+
+enum err
+jetstream_consumer_ensure(struct broker *broker, const char *stream,
+			  const json_t *config, struct err_info *info)
+{
+	const char *name = json_member_string(config, "durable_name");
+	enum err result = ERR_OK;
+
+	if (name == NULL)
+		return err_set(info, ERR_INVALID, "a consumer has no name");
+	for (int i = 0; i < ENSURE_TRIES; i++) {
+		bool mute = false;
+
+		result =
+		    consumer_heard(broker, stream, name, config, &mute, info);
+		if (result != ERR_OK || !mute)
+			return result;
+		log_warning("a consumer is mute, it is made anew",
+			    LOG_S("stream", stream), LOG_S("consumer", name));
+		result = consumer_delete(broker, stream, name, info);
+		if (result != ERR_OK)
+			return err_prefix(info, result, "mute consumer %s",
+					  name);
+	}
+	return err_set(info, ERR_UNAVAILABLE,
+		       "consumer %s of stream %s does not answer", name,
+		       stream);
 }

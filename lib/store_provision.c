@@ -194,6 +194,8 @@ store_provision(struct store *store, struct err_info *info)
 		if (result != ERR_OK)
 			return result;
 	}
+	/* The second is made when the first has answered: where both are there
+	 * JOBS is whole, and a worker may make its own. */
 	result = provision_any(store, JOB_BATCH, info);
 	if (result == ERR_OK)
 		result = provision_any(store, JOB_LIVE, info);

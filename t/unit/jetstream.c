@@ -502,12 +502,111 @@ reads_what_a_reply_subject_says(void)
 	}
 }
 
+/* ---- a mute consumer ---- */
+
+#define RACE_ROUNDS 3000 /* a guard; one of some ten is mute */
+#define HEARD_MS    300
+
+/* A request of JetStream's API, which must go off. */
+static natsMsg *
+api_message(const char *what, const char *body)
+{
+	char subject[160];
+
+	(void)snprintf(subject, sizeof(subject), "$JS.API.%s", what);
+	return message(subject, body, NULL, NULL);
+}
+
+/* Whether the consumer c of M answers at all. */
+static bool
+answers(struct broker *broker)
+{
+	natsMsg *asked = api_message("CONSUMER.MSG.NEXT.M.c",
+				     "{\"batch\":1,\"no_wait\":true}");
+	natsMsg *answer = NULL;
+	enum err result =
+	    broker_request(broker, asked, HEARD_MS, &answer, NULL);
+
+	natsMsg_Destroy(asked);
+	natsMsg_Destroy(answer);
+	return result == ERR_OK;
+}
+
+/* Makes the stream M, and meanwhile from a second connection its consumer. */
+static void
+race(struct on *on, struct broker *second)
+{
+	natsMsg *stream = api_message(
+	    "STREAM.CREATE.M", "{\"name\":\"M\",\"subjects\":[\"m.>\"]}");
+	json_auto_t *consumer =
+	    json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "stream_name", "M",
+		      "config", "name", "c", "durable_name", "c", "ack_policy",
+		      "explicit", "filter_subject", "m.>");
+	json_auto_t *there = NULL;
+	struct broker_call call;
+	natsMsg *made = NULL;
+
+	IS_INT("asked", broker_ask(on->broker, &call, &stream, 1, &made, NULL),
+	       ERR_OK);
+	while (jetstream_api(second, "CONSUMER.CREATE.M.c.m.>", consumer,
+			     GUARD_MS, &there, NULL) != ERR_OK)
+		;
+	IS_INT("made", broker_collect(on->broker, &call, GUARD_MS, NULL),
+	       ERR_OK);
+	natsMsg_Destroy(made);
+	natsMsg_Destroy(stream);
+}
+
+/* nats-server 2.9 has such; whether this one does. */
+static bool
+find_mute(struct on *on, struct broker *second)
+{
+	for (int i = 0; i < RACE_ROUNDS; i++) {
+		json_auto_t *deleted = NULL;
+
+		race(on, second);
+		if (!answers(second))
+			return true;
+		IS_INT("once more",
+		       jetstream_api(second, "STREAM.DELETE.M", NULL, GUARD_MS,
+				     &deleted, NULL),
+		       ERR_OK);
+	}
+	return false;
+}
+
+static void
+makes_a_mute_consumer_anew(void)
+{
+	json_auto_t *config =
+	    json_pack("{s:s, s:s, s:s}", "durable_name", "c", "filter_subject",
+		      "m.>", "ack_policy", "explicit");
+	struct broker *second = NULL;
+	struct err_info info = {.text = ""};
+	struct on on;
+
+	begin(&on);
+	if (broker_new(nats_server_config(on.server, ""), "second", &second,
+		       &info) != ERR_OK ||
+	    broker_wait(second, GUARD_MS) != ERR_OK)
+		abort();
+	if (find_mute(&on, second)) {
+		IS_INT("as if it were there",
+		       jetstream_consumer_ensure(on.broker, "M", config, &info),
+		       ERR_OK);
+		OK("it answers", answers(second));
+	}
+	broker_free(second);
+	finish(&on);
+}
+
 const struct unit_case unit_cases[] = {
     {"tells the fate of each message", tells_the_fate_of_each_message},
     {"maps the server's errors", maps_the_servers_errors},
     {"reads data and headers in both ways", reads_data_and_headers},
     {"updates only what differs", updates_only_what_differs},
     {"delivers, and answers deliveries", delivers_and_is_answered},
+    {"makes a mute consumer anew", makes_a_mute_consumer_anew},
     {"reads what a reply subject says", reads_what_a_reply_subject_says},
     {NULL, NULL},
 };
