@@ -14,7 +14,7 @@ PATIENCE = "1h"
 @pytest.fixture(name="proxy", scope="module")
 def fixture_proxy():
     """Between the one worker and NATS."""
-    stack = Stack(env={"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
+    stack = Stack(env={"OSAPI_JOB_WORKER_HEARTBEAT": "3s",
                        "OSAPI_JOB_CONSUMER_ACK_WAIT": PATIENCE})
     proxy = Proxy(stack.nats_port)
     proxy.stack = stack

@@ -12,7 +12,7 @@ from job_client import everybody, finished, get, submit, told
 from nats_client import Nats, Signer, own_consumer, uuid7
 from stack import wait_until
 
-STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s"},
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "3s"},
          "workers": [{"hostname": "w-0"}, {"hostname": "w-1"},
                      {"hostname": "w-2"}]}
 OWN = "jobs.query.host.w-0"

@@ -7,7 +7,7 @@ from job_client import HOSTNAME, JOBS, everybody, finished, submit
 from stack import wait_until
 
 STACK = {"env": {"OSAPI_JOB_KV_MAX_BYTES": "1MiB",
-                 "OSAPI_JOB_WORKER_HEARTBEAT": "1s"},
+                 "OSAPI_JOB_WORKER_HEARTBEAT": "3s"},
          "workers": [{"hostname": "w-0"}]}
 STORY = {"acknowledged", "started", "completed"}
 

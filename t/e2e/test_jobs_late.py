@@ -11,7 +11,7 @@ from job_client import everybody, events, finished, submit, told
 from nats_client import Signer, uuid7
 from stack import wait_until
 
-STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "3s",
                  "OSAPI_JOB_CONSUMER_ACK_WAIT": "1s",
                  "OSAPI_JOB_CONSUMER_BACK_OFF": "1s",
                  "OSAPI_JOB_CONSUMER_MAX_DELIVER": "4"},

@@ -9,7 +9,7 @@ from nats_client import Nats
 from stack import Process, alive, wait_until
 
 NAMES = [f"node-{number}" for number in range(10)]
-STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s"},
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "2s"},
          "workers": [{"hostname": name, "labels": {
              "rack": f"r{number % 2}"}, "env": {
                  "OSAPI_JOB_WORKER_MAX_JOBS": "4"}}

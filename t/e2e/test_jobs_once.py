@@ -11,10 +11,10 @@ from nats_client import SHARED, Nats, own_consumer
 from private_etc import resolv_conf
 from stack import wait_until
 
-STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "3s",
                  "OSAPI_JOB_CONSUMER_ACK_WAIT": "1s",
                  "OSAPI_JOB_CONSUMER_BACK_OFF": "1s",
-                 "OSAPI_JOB_CONSUMER_MAX_DELIVER": "4"},
+                 "OSAPI_JOB_CONSUMER_MAX_DELIVER": "20"},
          "workers": workers({"hostname": "w-0"}, {"hostname": "w-1"},
                             {"hostname": "w-2", "labels": {"rack": "a"}})}
 NAMES = ["w-0", "w-1", "w-2"]

@@ -11,7 +11,7 @@ from stack import wait_until
 
 # NATS would deliver again after this; nobody waits that long here
 PATIENCE = "1h"
-STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "3s",
                  "OSAPI_JOB_CONSUMER_ACK_WAIT": PATIENCE},
          "workers": [{"hostname": "w-0",
                       "env": {"OSAPI_JOB_WORKER_MAX_JOBS": "2"}},

@@ -12,7 +12,7 @@ from nats_client import Nats, own_consumer
 from private_etc import resolv_conf
 from stack import wait_until
 
-STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s"},
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "3s"},
          "workers": workers({"hostname": "w-0"}, {"hostname": "w-1"},
                             {"hostname": "w-2"})}
 NAMES = ["w-0", "w-1", "w-2"]

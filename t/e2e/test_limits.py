@@ -10,7 +10,7 @@ from nats_client import Nats, own_consumer
 from stack import wait_until
 
 MONITOR = ("monitor", "a password of this test alone, and long")
-STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s",
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "3s",
                  "OSAPI_NATS_SERVER_MONITOR_PASSWORD": MONITOR[1]},
          "workers": [{"hostname": "w-0"}]}
 HOUR = 3600 * 10 ** 9

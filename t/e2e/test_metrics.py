@@ -18,7 +18,7 @@ from scrape import Scrape, settled
 from stack import LIMIT, wait_until
 
 STACK = {"workers": [{"hostname": "web-01"}],
-         "env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s"}}
+         "env": {"OSAPI_JOB_WORKER_HEARTBEAT": "2s"}}
 REQUESTS = "http_server_request_duration_seconds_count"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 # as Prometheus 2.42 sends it

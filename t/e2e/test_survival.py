@@ -11,7 +11,8 @@ from stack import alive, listens, wait_until
 
 # A job whose worker died is given to a worker again after this time.
 STACK = {"env": {"OSAPI_JOB_CONSUMER_ACK_WAIT": "2s",
-                 "OSAPI_JOB_CONSUMER_BACK_OFF": "1s,2s"}}
+                 "OSAPI_JOB_CONSUMER_BACK_OFF": "1s,2s",
+                 "OSAPI_JOB_CONSUMER_MAX_DELIVER": "20"}}
 HOSTNAME = "/api/v1/system/hostname"
 JOBS = "/api/v1/jobs"
 GOOD = {"operation": {"type": "system.hostname.get", "data": {}}}

@@ -9,7 +9,7 @@ from job_client import HOSTNAME, JOBS, everybody, finished, get, submit
 from nats_client import Nats, own_consumer
 from stack import wait_until
 
-STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "1s"}, "workers": [
+STACK = {"env": {"OSAPI_JOB_WORKER_HEARTBEAT": "2s"}, "workers": [
     {"hostname": "Web-1.example", "labels": {"group": "web.dev"}},
     {"hostname": "web-2.example", "labels": {"group": "web.prod",
                                              "zone": "eu"}},
