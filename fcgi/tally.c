@@ -54,7 +54,7 @@ count_host(struct scoreboard_slot *slot, size_t operation,
 	bool failed = event->event == JOB_EVENT_FAILED;
 
 	if (strcmp(event->hostname, JOB_API_HOST) == 0) {
-		if (failed)
+		if (failed && step->ended)
 			scoreboard_count(slot, FAMILY_JOBS_GIVEN_UP, operation,
 					 0, 1);
 		return;

@@ -7,6 +7,8 @@
  * nobody's.  So what happens while one process is down is counted by another,
  * or by itself when it is back; what happens while no process runs is not, and
  * a new pool counts from 0, which Prometheus sees as a counter that was reset.
+ * A process that ends between claim and count loses that count; until it has
+ * counted, what follows may be counted before.
  */
 #ifndef OSAPI_FCGI_TALLY_H
 #define OSAPI_FCGI_TALLY_H

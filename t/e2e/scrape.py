@@ -47,10 +47,22 @@ class Scrape:
         return {v for _, has in self.samples for k, v in has if k == label}
 
 
-def settled(client):
-    """A scrape when every job that was submitted is counted as finished."""
+def job_counts(source):
+    """(submitted, finished) of `source`: what it is asked for by name."""
+    return tuple(source(f"osapi_jobs_{what}_total") or 0
+                 for what in ("submitted", "finished"))
+
+
+def settled(client, nats):
+    """A scrape in which all jobs of the store, which this pool has made and
+    nobody has deleted, are counted as submitted and as finished.  That both
+    counters are equal says nothing: neither may have been told of a job that
+    a client has seen end."""
+    seen = []
     def even():
+        jobs = len(nats.jobs())
         scrape = Scrape(client)
-        return scrape("osapi_jobs_submitted_total") == \
-            scrape("osapi_jobs_finished_total") and scrape
-    return wait_until("all jobs are counted", even)
+        seen[:] = [jobs, *job_counts(scrape)]
+        return seen == [jobs] * 3 and scrape
+    return wait_until(lambda: "jobs in the store, counted as submitted and "
+                      f"as finished are as many, not {seen}", even)

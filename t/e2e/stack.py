@@ -32,13 +32,15 @@ class StackError(Exception):
 
 
 def wait_until(what, condition, limit=LIMIT):
-    """The condition's first true value; StackError names what did not come."""
+    """The condition's first true value; StackError names what did not come:
+    a text, or what a function then says."""
     end = time.monotonic() + limit
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
+            what = what() if callable(what) else what
             raise StackError(f"{what}: not within {limit} s")
         time.sleep(0.05)
 

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from job_client import HOSTNAME, JOBS, everybody, submit
-from scrape import Scrape, settled
+from nats_client import Nats
+from scrape import Scrape, job_counts, settled
 from stack import ROOT, Client, free_port, wait_until
 
 sys.path.insert(0, str(ROOT / "t/lint"))
@@ -115,7 +116,8 @@ class Load:
 def fixture_minute(stack, reader):
     """Prometheus after a minute, and the load that there was."""
     everybody(stack, reader, 2)
-    before = settled(reader)
+    with Nats(stack) as nats:
+        before = settled(reader, nats)
     prometheus = Prometheus(stack)
     load = Load(stack)
     try:
@@ -162,9 +164,17 @@ def test_samples_are_those_of_the_load(minute):
     assert prometheus.number(
         'osapi_auth_failures_total{reason="malformed"}') == refused
     jobs = load.sent["POST", JOBS, 201] + load.sent["GET", HOSTNAME, 200]
-    was = before("osapi_jobs_finished_total") or 0
-    wait_until("all jobs are counted", lambda: prometheus.number(
-        'sum(osapi_jobs_finished_total{status="completed"})') - was == jobs)
+    wanted = tuple(was + jobs for was in job_counts(before))
+    counted = []
+    def all_counted():
+        counted[:] = [job_counts(
+            lambda name: prometheus.number(f"sum({name})"))]
+        return counted == [wanted]
+    wait_until(lambda: f"{wanted} jobs submitted and finished, not {counted}",
+               all_counted)
+    ended = 'sum(osapi_jobs_finished_total{status="completed"})'
+    was = before("osapi_jobs_finished_total", status="completed")
+    assert prometheus.number(ended) - was == jobs
 
 
 def test_the_rules_are_loaded_and_quiet(minute):

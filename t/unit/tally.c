@@ -230,7 +230,8 @@ write_story(void)
 	add_event(1, JOB_EVENT_FAILED, "b", 230);
 	add_job(3, LOAD, none);
 	add_event(3, JOB_EVENT_FAILED, JOB_API_HOST, 100000);
-	add_event(3, JOB_EVENT_COMPLETED, "c", 100001); /* too late */
+	add_event(3, JOB_EVENT_COMPLETED, "c", 100001);       /* too late */
+	add_event(2, JOB_EVENT_FAILED, JOB_API_HOST, 100000); /* had ended */
 	add_job(4, "no.such", none);
 }
 
@@ -249,6 +250,9 @@ check_story(const char *why, int times)
 	IS_INT(why,
 	       scoreboard_sum(board, FAMILY_JOBS_GIVEN_UP, number_of(LOAD), 0),
 	       1 * times);
+	IS_INT(why,
+	       scoreboard_sum(board, FAMILY_JOBS_GIVEN_UP, number_of(PING), 0),
+	       0);
 	scoreboard_histogram(board, FAMILY_JOB_QUEUED, number_of(LOAD), 0, &h);
 	IS_INT(why, h.count, 2 * times);
 	IS_INT(why, h.sum_us, 50000 * times);
