@@ -140,13 +140,14 @@ ask_streams(natsConnection *connection, const struct config *c,
 static natsStatus
 connect_to(natsConnection **connection, natsOptions *options)
 {
+	struct handshake handshake;
 	struct err_info info;
 	natsStatus s;
 
-	if (handshake_guard(&info) != ERR_OK)
+	if (handshake_guard(&handshake, &info) != ERR_OK)
 		return NATS_NO_MEMORY;
 	s = natsConnection_Connect(connection, options);
-	handshake_unguard();
+	handshake_unguard(&handshake);
 	return s;
 }
 

@@ -5,7 +5,10 @@
  * unsent data when they are closed (SO_LINGER on, 0 s): nats.c sets that as
  * soon as they are connected, and nothing else here does.
  *
- * As many of them as there are connections, each one known for SETTLED_MS:
+ * One that is known as open by its local port has more patience, no more than
+ * that: the knowledge may be late, and a port have two connections.
+ *
+ * As many sockets as there are connections, each one known for SETTLED_MS:
  * then all handshakes are over, and until one of these sockets is gone only
  * they are looked at.
  *
@@ -50,7 +53,7 @@ static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER; /* of the thread */
 static pthread_t thread;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards: */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static int guarded; /* connections; written under both locks */
+static struct handshake *guarded; /* the list is written under both locks */
 
 /* ---- one socket ---- */
 
@@ -70,6 +73,35 @@ is_of_nats(int fd)
 	       protocol == IPPROTO_TCP;
 }
 
+static int
+local_port(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address = {.any.sa_family = AF_UNSPEC};
+	socklen_t size = sizeof(address);
+
+	if (getsockname(fd, &address.any, &size) < 0)
+		return -1;
+	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port
+						       : address.v4.sin_port);
+}
+
+static uint32_t
+patience_ms(int fd)
+{
+	int port = local_port(fd);
+	bool open = false;
+
+	(void)pthread_mutex_lock(&mutex);
+	for (struct handshake *at = guarded; at != NULL; at = at->next)
+		open = open || at->port == port;
+	(void)pthread_mutex_unlock(&mutex);
+	return open ? HANDSHAKE_OPEN_MS : HANDSHAKE_MS;
+}
+
 static bool
 is_mute(int fd)
 {
@@ -78,7 +110,7 @@ is_mute(int fd)
 
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &size) == 0 &&
 	       tcp.tcpi_state == TCP_ESTABLISHED &&
-	       tcp.tcpi_last_data_recv >= HANDSHAKE_MUTE_MS;
+	       tcp.tcpi_last_data_recv >= patience_ms(fd);
 }
 
 static uint64_t
@@ -104,8 +136,7 @@ end_mute(struct watch *watch, int fd)
 	if (is_of_nats(copy) && is_mute(copy) &&
 	    shutdown(copy, SHUT_RDWR) == 0 && !watch->told) {
 		watch->told = true;
-		log_warning("NATS took a connection and is mute: hung up",
-			    LOG_I("silent_ms", HANDSHAKE_MUTE_MS));
+		log_warning("NATS took a connection and is mute: hung up");
 	}
 	(void)close(copy);
 }
@@ -174,21 +205,32 @@ are_settled(const struct watch *watch, int connections)
 
 /* ---- the thread ---- */
 
+/* Under the mutex, or under `life`. */
+static int
+count_guarded(void)
+{
+	int count = 0;
+
+	for (struct handshake *at = guarded; at != NULL; at = at->next)
+		count++;
+	return count;
+}
+
 /* Returns how many connections there are after that time; 0: the end. */
 static int
 rest(int64_t ms)
 {
 	struct timespec end = clock_mono_deadline(ms);
 	int over = 0;
-	int now;
+	int count;
 
 	(void)pthread_mutex_lock(&mutex);
-	while (guarded > 0 && over == 0)
+	while (guarded != NULL && over == 0)
 		over = pthread_cond_clockwait(&changed, &mutex, CLOCK_MONOTONIC,
 					      &end);
-	now = guarded;
+	count = count_guarded();
 	(void)pthread_mutex_unlock(&mutex);
-	return now;
+	return count;
 }
 
 static void *
@@ -211,23 +253,38 @@ run(void *arg)
 }
 
 static void
-set(int connections)
+add(struct handshake *handshake)
 {
 	(void)pthread_mutex_lock(&mutex);
-	guarded = connections;
+	handshake->port = 0;
+	handshake->next = guarded;
+	guarded = handshake;
+	(void)pthread_mutex_unlock(&mutex);
+}
+
+static void
+drop(struct handshake *handshake)
+{
+	struct handshake **at = &guarded;
+
+	(void)pthread_mutex_lock(&mutex);
+	while (*at != handshake)
+		at = &(*at)->next;
+	*at = handshake->next;
 	(void)pthread_cond_broadcast(&changed);
 	(void)pthread_mutex_unlock(&mutex);
 }
 
 enum err
-handshake_guard(struct err_info *info)
+handshake_guard(struct handshake *handshake, struct err_info *info)
 {
 	enum err result = ERR_OK;
 
 	(void)pthread_mutex_lock(&life);
-	set(guarded + 1);
-	if (guarded == 1 && pthread_create(&thread, NULL, run, NULL) != 0) {
-		set(0);
+	add(handshake);
+	if (count_guarded() == 1 &&
+	    pthread_create(&thread, NULL, run, NULL) != 0) {
+		drop(handshake);
 		result = err_set(info, ERR_NO_MEMORY,
 				 "no thread to watch handshakes with NATS");
 	}
@@ -236,11 +293,19 @@ handshake_guard(struct err_info *info)
 }
 
 void
-handshake_unguard(void)
+handshake_unguard(struct handshake *handshake)
 {
 	(void)pthread_mutex_lock(&life);
-	set(guarded - 1);
-	if (guarded == 0)
+	drop(handshake);
+	if (guarded == NULL)
 		(void)pthread_join(thread, NULL);
 	(void)pthread_mutex_unlock(&life);
+}
+
+void
+handshake_over(struct handshake *handshake, int port)
+{
+	(void)pthread_mutex_lock(&mutex);
+	handshake->port = port;
+	(void)pthread_mutex_unlock(&mutex);
 }

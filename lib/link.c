@@ -3,7 +3,8 @@
  *
  * `up` is written under the mutex from the state that nats.c reports at that
  * time, so a late callback cannot bring back an old state.
- * Lock order: guard, then nats.c's own; mutex, then nats.c's own.
+ * Lock order: guard, then nats.c's own; mutex, then nats.c's own; mutex, then
+ * that of lib/handshake.c.
  */
 #include "lib/link.h"
 
@@ -20,13 +21,13 @@
 #define PING_INTERVAL_MS    1000 /* and PINGS_OUT without an answer: mute */
 #define PINGS_OUT           2
 #define SERVERS_MAX         16   /* of a list of hosts */
-#define CONNECT_MS          2000 /* nats.c spins from then to its hanging up */
+#define CONNECT_MS          2000 /* nats.c spins then: after HANDSHAKE_MS */
 #define TRY_MS              1000
 #define WRITE_MS            1000
 #define FLUSH_MS            1000
 #define REVIVE_WAIT_MS      1000
 
-_Static_assert(PING_INTERVAL_MS *(PINGS_OUT + 1) == HANDSHAKE_MUTE_MS,
+_Static_assert(PING_INTERVAL_MS *(PINGS_OUT + 1) == HANDSHAKE_OPEN_MS,
 	       "a server is mute after the same time in either state");
 
 static const struct {
@@ -76,12 +77,26 @@ link_refuse(struct err_info *info, natsStatus status, const char *what)
 
 /* ---- callbacks ---- */
 
+static int
+local_port(natsConnection *connection)
+{
+	char *address = NULL;
+	int port = 0;
+
+	(void)natsConnection_GetLocalIPAndPort(connection, &address, &port);
+	free(address);
+	return port;
+}
+
 static void
 note_state(struct link *link, natsConnection *connection)
 {
+	bool up;
+
 	(void)pthread_mutex_lock(&link->mutex);
-	atomic_store(&link->up, natsConnection_Status(connection) ==
-				    NATS_CONN_STATUS_CONNECTED);
+	up = natsConnection_Status(connection) == NATS_CONN_STATUS_CONNECTED;
+	atomic_store(&link->up, up);
+	handshake_over(&link->handshake, up ? local_port(connection) : 0);
 	(void)pthread_mutex_unlock(&link->mutex);
 	link->events->changed(link->arg);
 }
@@ -396,7 +411,7 @@ link_open(struct link *link, const char *url, const struct config_nats *config,
 	natsStatus s;
 
 	init(link, events, arg);
-	link->guarded = handshake_guard(info) == ERR_OK;
+	link->guarded = handshake_guard(&link->handshake, info) == ERR_OK;
 	if (!link->guarded) {
 		link->opened = 0;
 		return ERR_NO_MEMORY;
@@ -438,7 +453,7 @@ link_close(struct link *link)
 		(void)pthread_cond_wait(&link->changed, &link->mutex);
 	(void)pthread_mutex_unlock(&link->mutex);
 	if (link->guarded)
-		handshake_unguard();
+		handshake_unguard(&link->handshake);
 	link->guarded = false;
 }
 
@@ -530,11 +545,12 @@ link_reason(const char *url, const struct config_nats *config, char *buf,
 {
 	natsConnection *connection = NULL;
 	natsOptions *options = NULL;
+	struct handshake handshake;
 	struct err_info info = {""};
 	const char *words;
 	natsStatus s;
 
-	if (handshake_guard(&info) != ERR_OK) {
+	if (handshake_guard(&handshake, &info) != ERR_OK) {
 		(void)snprintf(buf, size, "%s", info.text);
 		return;
 	}
@@ -547,5 +563,5 @@ link_reason(const char *url, const struct config_nats *config, char *buf,
 	(void)snprintf(buf, size, "%s", words ? words : natsStatus_GetText(s));
 	natsConnection_Destroy(connection);
 	natsOptions_Destroy(options);
-	handshake_unguard();
+	handshake_unguard(&handshake);
 }

@@ -2,8 +2,9 @@
  * lib/link.h: one connection to NATS by nats.c, set up as osapi wants it.
  *
  * It reconnects for ever and keeps nothing that was published while it was
- * down.  A mute server is noticed after 3 s: by pings (two of 1 s without an
- * answer), in a handshake by lib/handshake.h; until then calls may wait.
+ * down.  A mute server is noticed: after 3 s by pings (two of 1 s without an
+ * answer), in a handshake after 1.5 s (lib/handshake.h); until then calls may
+ * wait.
  * nats.c gives a connection up when its credentials were refused twice; a
  * thread of the link then opens another one, so that a server whose users are
  * put right needs no restart of its clients.
@@ -20,6 +21,7 @@
 
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/handshake.h"
 
 /* Called on a nats.c thread, `replaced` on the link's own;
  * none may close it. */
@@ -44,7 +46,8 @@ struct link {
 	bool given_up; /* by nats.c */
 	bool stopping; /* by link_close */
 	bool has_thread;
-	bool guarded; /* by lib/handshake.h; the opener's own */
+	bool guarded; /* the opener's own */
+	struct handshake handshake;
 	pthread_t thread;
 };
 

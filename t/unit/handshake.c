@@ -224,6 +224,17 @@ connect_pair(bool like_nats, int pair[static 2])
 	close(listening);
 }
 
+static int
+port_of(int fd)
+{
+	struct sockaddr_in address;
+	socklen_t size = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		abort();
+	return ntohs(address.sin_port);
+}
+
 static bool
 has_ended(int fd)
 {
@@ -235,23 +246,31 @@ has_ended(int fd)
 static void
 hangs_up_only_where_it_should(void)
 {
+	struct handshake handshake;
 	struct err_info info = {""};
 	int mute[2];
+	int open[2];
 	int speaking[2];
 	int other[2];
 
 	connect_pair(true, mute);
+	connect_pair(true, open);
 	connect_pair(true, speaking);
 	connect_pair(false, other);
-	IS_INT("guarded", handshake_guard(&info), ERR_OK);
+	IS_INT("guarded", handshake_guard(&handshake, &info), ERR_OK);
+	handshake_over(&handshake, port_of(open[0]));
 	OK("a mute one of nats.c is ended",
 	   AWAIT(send(speaking[1], "x", 1, MSG_NOSIGNAL) == 1 &&
 		 has_ended(mute[1])));
+	OK("one that is thought to be open as well",
+	   AWAIT(send(speaking[1], "x", 1, MSG_NOSIGNAL) == 1 &&
+		 has_ended(open[1])));
 	OK("not one that hears something", !has_ended(speaking[1]));
 	OK("nor another's", !has_ended(other[1]));
-	handshake_unguard();
+	handshake_unguard(&handshake);
 	for (int i = 0; i < 2; i++) {
 		close(mute[i]);
+		close(open[i]);
 		close(speaking[i]);
 		close(other[i]);
 	}
