@@ -18,7 +18,7 @@ enum nats_health {
  * Logs in as the monitor and, unless the server is one of a cluster, asks
  * JetStream for the state of each stream; a cluster's answers may come from
  * other servers and say nothing about this one.  Each step takes at most
- * `timeout_ms`.  `why` says what was missing.  For one thread; fork(2) only to
+ * `timeout_ms`, the first 2 s where the server only greets.  `why` says what was missing.  For one thread; fork(2) only to
  * exec afterwards, as nats.c has threads.
  */
 enum nats_health nats_probe(const struct config *config, const char *password,

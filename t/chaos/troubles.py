@@ -208,6 +208,15 @@ def stall(fleet, rng, later):
     return f"{name} {words} nothing for {pause} s"
 
 
+def greet(fleet, rng, later):
+    """Cut off, and then mute in each handshake."""
+    name, proxy = way(fleet, rng)
+    pause = rng.choice((.3, 2, 6))
+    proxy.go_mute()
+    later(pause, proxy.heal)
+    return f"{name} hears a greeting only for {pause} s"
+
+
 def slow(fleet, rng, later):
     name, proxy = way(fleet, rng)
     delay, pause = rng.choice((.02, .1, .4)), rng.choice((2, 5))
@@ -232,6 +241,7 @@ TROUBLES = (
     Trouble("flap", "network", 2, flap),
     Trouble("away", "network", 1, away),
     Trouble("stall", "network", 3, stall),
+    Trouble("greet", "network", 2, greet),
     Trouble("slow", "network", 3, slow),
 )
 KINDS = tuple(dict.fromkeys(row.kind for row in TROUBLES))

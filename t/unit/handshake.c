@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/nats_probe.h"
 #include "lib/broker.h"
 #include "lib/clock.h"
 #include "t/support/await.h"
@@ -41,6 +42,7 @@ static struct row {
 	struct nats_server *server;
 	struct config_nats config;
 	struct broker *broker;
+	enum nats_health health;
 	pthread_t thread;
 	atomic_bool done;
 } rows[] = {
@@ -201,6 +203,42 @@ survives_mute_servers(void)
 	nats_server_free(server);
 }
 
+/* ---- the watchdog of nats-server ---- */
+
+static void *
+probe(void *arg)
+{
+	static char host[] = "127.0.0.1";
+	static char user[] = "monitor";
+	static char none[] = "";
+	struct row *row = arg;
+	struct config config = {0};
+	char why[256];
+
+	config.nats.server.host = host;
+	config.nats.server.port = row->port;
+	config.nats.server.monitor.user = user;
+	config.nats.server.tls.certificate = none;
+	row->health = nats_probe(&config, "secret", 1000, why);
+	atomic_store(&row->done, true);
+	return NULL;
+}
+
+static void
+calls_a_mute_server_silent(void)
+{
+	struct row row = {.why = "the probe ends",
+			  .point = MUTE_AFTER_GREETING,
+			  .port = port_hold()};
+
+	go_mute(&row);
+	begin(&row, probe);
+	OK(row.why, AWAIT(atomic_load(&row.done)));
+	mute_server_free(row.mute);
+	pthread_join(row.thread, NULL);
+	IS_INT("with this verdict", row.health, NATS_SILENT);
+}
+
 /* ---- sockets ---- */
 
 static void
@@ -300,6 +338,7 @@ hangs_up_only_where_it_should(void)
 const struct unit_case unit_cases[] = {
     {"links survive servers that are mute in a handshake",
      survives_mute_servers},
+    {"the probe of a server that only greets ends", calls_a_mute_server_silent},
     {"only mute sockets of nats.c are hung up", hangs_up_only_where_it_should},
     {NULL, NULL},
 };
