@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from nats_client import Nats
 from private_etc import private_etc
 from stack import wait_until
 
@@ -78,6 +79,19 @@ def everybody(stack, reader, count):
         rows = reply.json()["results"]
         return len(rows) == count and not any("status" in r for r in rows)
     wait_until(f"{count} workers answer", all_answer)
+
+
+def kill_idle(stack, number, *consumers):
+    """kill -9 of a worker that alone waits for jobs of these consumers.
+
+    Until NATS has noticed, it would still send a job to the dead one, and
+    again only after ack_wait: so this waits."""
+    with Nats(stack) as nats:
+        def waiting():
+            return [nats.waiting(consumer) for consumer in consumers]
+        wait_until(f"pulls of all {consumers}", lambda: all(waiting()))
+        stack.workers[number].kill()
+        wait_until(f"no pulls of {consumers}", lambda: not any(waiting()))
 
 
 # ---- resolv.conf ----

@@ -185,6 +185,10 @@ class Nats:
         answer = self.api(f"CONSUMER.INFO.JOBS.{consumer}")
         return answer["num_pending"] + answer["num_ack_pending"]
 
+    def waiting(self, consumer):
+        """Pulls that wait at it."""
+        return self.api(f"CONSUMER.INFO.JOBS.{consumer}")["num_waiting"]
+
     def all_unsettled(self):
         """The same of every consumer that has any, for `monitor`."""
         found, seen, total = {}, 0, 1

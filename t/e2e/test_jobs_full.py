@@ -3,7 +3,9 @@ all that is to be said of them."""
 
 import pytest
 
-from job_client import HOSTNAME, JOBS, everybody, finished, submit
+from job_client import (HOSTNAME, JOBS, everybody, finished, kill_idle,
+                        submit)
+from nats_client import SHARED, own_consumer
 from stack import wait_until
 
 STACK = {"env": {"OSAPI_JOB_KV_MAX_BYTES": "1MiB",
@@ -17,7 +19,7 @@ def fixture_taken(stack, reader, writer):
     """Submits while the host is away until the store takes no more: the ids
     and the answer to the one too many."""
     everybody(stack, reader, 1)
-    stack.workers[0].kill()
+    kill_idle(stack, 0, SHARED, own_consumer("w-0", "host.w-0"))
     ids = [submit(writer, "system.load.get", headers={
         "Idempotency-Key": "early"})]
     while len(ids) < 5000:

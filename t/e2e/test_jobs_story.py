@@ -7,7 +7,8 @@ import uuid
 import pytest
 
 from job_client import (FINAL, JOBS, SLOW, Held, events, everybody, finished,
-                        get, gone, needs_root, submit, told, workers)
+                        get, gone, kill_idle, needs_root, submit, told,
+                        workers)
 from nats_client import Nats, own_consumer
 from private_etc import resolv_conf
 from stack import wait_until
@@ -120,7 +121,8 @@ def test_a_job_that_runs_cannot_be_retried(reader, writer, problem):
 
 
 def test_a_job_deleted_while_it_waits_is_not_run(stack, reader, writer, nats):
-    stack.workers[2].kill()
+    consumer = own_consumer("w-2", "host.w-2")
+    kill_idle(stack, 2, consumer)
     job_id = submit(writer, target="w-2")
     kept = submit(writer, target="w-2")
     assert writer.request("DELETE", f"{JOBS}/{job_id}").status == 204
@@ -128,7 +130,6 @@ def test_a_job_deleted_while_it_waits_is_not_run(stack, reader, writer, nats):
     assert writer.request("DELETE", f"{JOBS}/{job_id}").status == 404
     stack.workers[2].start()
     assert finished(reader, kept)["status"] == "completed"
-    consumer = own_consumer("w-2", "host.w-2")
     wait_until("all is settled", lambda: not nats.unsettled(consumer))
     assert nats.events(job_id) == []
     gone(reader, job_id)

@@ -7,7 +7,8 @@ import signal
 import pytest
 import yaml
 
-from nats_client import Nats, NatsError
+from job_client import kill_idle
+from nats_client import SHARED, Nats, NatsError
 from nats_server import NatsServer
 from private_etc import possible
 from stack import Stack, alive, listens, wait_until
@@ -65,7 +66,7 @@ def test_a_frozen_server_is_replaced_and_no_job_is_lost():
             pids = [int(word) for word in open(
                 f"/proc/{watch.pid}/task/{watch.pid}/children").read().split()]
             return pids[0] if pids else None
-        stack.workers[0].kill()
+        kill_idle(stack, 0, SHARED)
         jobs = [writer.post(JOBS, GOOD).json()["job_id"] for _ in range(10)]
         before = server()
         os.kill(before, signal.SIGSTOP)
