@@ -446,6 +446,25 @@ consumer_heard(struct broker *broker, const char *stream, const char *name,
 	return ERR_OK;
 }
 
+/* Whether somebody has acknowledged what it delivered: such a one is not mute,
+ * but slow. */
+static enum err
+consumer_acked(struct broker *broker, const char *stream, const char *name,
+	       bool *acked, struct err_info *info)
+{
+	json_auto_t *found = NULL;
+	char what[JETSTREAM_SUBJECT_SIZE];
+	enum err result;
+
+	(void)snprintf(what, sizeof(what), "CONSUMER.INFO.%s.%s", stream, name);
+	result = jetstream_api(broker, what, NULL, JETSTREAM_TIMEOUT_MS, &found,
+			       info);
+	if (result == ERR_OK)
+		*acked = json_member_int(json_object_get(found, "ack_floor"),
+					 "consumer_seq", 0) > 0;
+	return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
+
 static enum err
 consumer_delete(struct broker *broker, const char *stream, const char *name,
 		struct err_info *info)
@@ -471,12 +490,18 @@ jetstream_consumer_ensure(struct broker *broker, const char *stream,
 	if (name == NULL)
 		return err_set(info, ERR_INVALID, "a consumer has no name");
 	for (int i = 0; i < ENSURE_TRIES; i++) {
+		bool acked = false;
 		bool mute = false;
 
 		result =
 		    consumer_heard(broker, stream, name, config, &mute, info);
 		if (result != ERR_OK || !mute)
 			return result;
+		result = consumer_acked(broker, stream, name, &acked, info);
+		if (result != ERR_OK)
+			return result;
+		if (acked)
+			break;
 		log_warning("a consumer is mute, it is made anew",
 			    LOG_S("stream", stream), LOG_S("consumer", name));
 		result = consumer_delete(broker, stream, name, info);
@@ -484,7 +509,7 @@ jetstream_consumer_ensure(struct broker *broker, const char *stream,
 			return err_prefix(info, result, "mute consumer %s",
 					  name);
 	}
-	return err_set(info, ERR_UNAVAILABLE,
+	return err_set(info, ERR_TIMEOUT,
 		       "consumer %s of stream %s does not answer", name,
 		       stream);
 }

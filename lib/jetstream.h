@@ -75,8 +75,9 @@ enum err jetstream_stream_ensure(struct broker *broker, const json_t *config,
 				 struct err_info *info);
 
 /* The same for a durable pull consumer of `stream`, which must answer: one that
- * was made mute (lib/jetstream.c) is deleted and made again, with a word in the
- * log; it has delivered nothing.  ERR_UNAVAILABLE: it stays mute. */
+ * was made mute (lib/jetstream.c) and of which nothing was ever acknowledged is
+ * deleted and made again, with a word in the log.  ERR_TIMEOUT: it does not
+ * answer, while the server does. */
 enum err jetstream_consumer_ensure(struct broker *broker, const char *stream,
 				   const json_t *config, struct err_info *info);
 

@@ -557,20 +557,51 @@ race(struct on *on, struct broker *second)
 	natsMsg_Destroy(stream);
 }
 
+static void
+remove_stream(struct broker *broker)
+{
+	json_auto_t *deleted = NULL;
+
+	IS_INT("once more",
+	       jetstream_api(broker, "STREAM.DELETE.M", NULL, GUARD_MS,
+			     &deleted, NULL),
+	       ERR_OK);
+}
+
+/* What the mute consumer has sent to nobody is acknowledged all the same. */
+static void
+acknowledge_one(struct on *on)
+{
+	natsMsg *ack =
+	    message("$JS.ACK.M.c.1.1.1.1700000000.0", "+ACK", NULL, NULL);
+	json_auto_t *there = NULL;
+	json_int_t floor;
+	int64_t end = clock_mono_ms() + GUARD_MS;
+
+	(void)put(on, "m.x", "1", NULL, NULL, NULL, NULL);
+	OK("it is lost", !answers(on->broker));
+	(void)broker_publish(on->broker, ack, NULL);
+	natsMsg_Destroy(ack);
+	do {
+		json_decref(there);
+		there = NULL;
+		(void)jetstream_api(on->broker, "CONSUMER.INFO.M.c", NULL,
+				    GUARD_MS, &there, NULL);
+		floor = json_member_int(json_object_get(there, "ack_floor"),
+					"consumer_seq", 0);
+	} while (floor == 0 && clock_mono_ms() < end);
+	IS_INT("acknowledged", (int)floor, 1);
+}
+
 /* nats-server 2.9 has such; whether this one does. */
 static bool
 find_mute(struct on *on, struct broker *second)
 {
 	for (int i = 0; i < RACE_ROUNDS; i++) {
-		json_auto_t *deleted = NULL;
-
 		race(on, second);
 		if (!answers(second))
 			return true;
-		IS_INT("once more",
-		       jetstream_api(second, "STREAM.DELETE.M", NULL, GUARD_MS,
-				     &deleted, NULL),
-		       ERR_OK);
+		remove_stream(second);
 	}
 	return false;
 }
@@ -596,6 +627,14 @@ makes_a_mute_consumer_anew(void)
 		       ERR_OK);
 		OK("it answers", answers(second));
 	}
+	remove_stream(second);
+	if (find_mute(&on, second)) {
+		acknowledge_one(&on);
+		IS_INT("one that has been of use is only waited for",
+		       jetstream_consumer_ensure(on.broker, "M", config, &info),
+		       ERR_TIMEOUT);
+		HAS_TEXT("is named", info.text, "consumer c of stream M");
+	}
 	broker_free(second);
 	finish(&on);
 }
@@ -606,7 +645,7 @@ const struct unit_case unit_cases[] = {
     {"reads data and headers in both ways", reads_data_and_headers},
     {"updates only what differs", updates_only_what_differs},
     {"delivers, and answers deliveries", delivers_and_is_answered},
-    {"makes a mute consumer anew", makes_a_mute_consumer_anew},
+    {"makes a consumer anew that is mute", makes_a_mute_consumer_anew},
     {"reads what a reply subject says", reads_what_a_reply_subject_says},
     {NULL, NULL},
 };
