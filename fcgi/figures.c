@@ -127,6 +127,7 @@ figures_tell(struct figures *f, struct responder *r)
 {
 	struct scoreboard_slot *slot = r->counters;
 	int64_t now_ms = clock_mono_ms();
+	bool connected;
 
 	if (now_ms < f->next_ms)
 		return (int)(f->next_ms - now_ms);
@@ -137,8 +138,11 @@ figures_tell(struct figures *f, struct responder *r)
 	}
 	f->next_ms = now_ms + FIGURES_MS;
 	tell_process(f, slot);
-	scoreboard_set(slot, FAMILY_NATS_CONNECTED, 0,
-		       broker_connected(r->broker) ? 1 : 0);
+	connected = broker_connected(r->broker);
+	scoreboard_set(slot, FAMILY_NATS_CONNECTED, 0, connected ? 1 : 0);
+	/* Two changes close together may have been told in either order. */
+	if (connected)
+		scoreboard_set(slot, FAMILY_CUT_OFF, 0, 0);
 	grow(slot, FAMILY_NATS_RECONNECTS, 0, &f->reconnects,
 	     (int64_t)broker_reconnects(r->broker));
 	tell_feed(f, r, slot);
