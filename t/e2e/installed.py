@@ -49,10 +49,16 @@ class Unit(Process):
 
     def start(self):
         systemctl("daemon-reload")
-        systemctl("restart", self.unit)
+        try:
+            systemctl("restart", self.unit)
+        except StackError as error:
+            said = systemctl("status", "--no-pager", "-l", self.unit,
+                             check=False)
+            raise StackError(f"{error}\n{said}") from error
 
     def running(self):
-        return systemctl("is-active", self.unit, check=False) == "active"
+        return systemctl("is-active", self.unit, check=False) in (
+            "active", "reloading")
 
     def signal_group(self, number):
         systemctl("kill", "-s", str(int(number)), self.unit, check=False)

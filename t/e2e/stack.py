@@ -115,6 +115,16 @@ def alive(pid):
     return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
+def stands_still(pid):
+    """Whether all threads of a process are stopped, or it is gone."""
+    try:
+        states = [path.read_text().rpartition(")")[2].split()[0] for path in
+                  pathlib.Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:
+        return not alive(pid)
+    return set(states) <= {"T", "t"}
+
+
 def tail(path, lines=15):
     """The last lines of a log."""
     try:
@@ -152,6 +162,13 @@ class Process:
             os.killpg(self.popen.pid, number)
         except ProcessLookupError:
             pass
+
+    def freeze(self):
+        """SIGSTOP for all of it.  Such a signal is obeyed a moment later, in
+        which a process can still answer: until then this waits."""
+        self.signal_group(signal.SIGSTOP)
+        wait_until(f"{self.name} stands still", lambda: all(map(
+            stands_still, [self.pid, *descendants(self.pid)])))
 
     def kill(self):
         """kill -9 of all of it, at once."""

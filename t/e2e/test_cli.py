@@ -426,7 +426,7 @@ def test_job_run_is_silent_while_it_waits(osapi):
 
 
 def test_job_run_ends_after_its_timeout(osapi, stack):
-    stack.workers[1].signal_group(19)  # SIGSTOP
+    stack.workers[1].freeze()
     try:
         done = osapi("client", "job", "run", "system.hostname.get", "-T",
                      "_all", "--timeout", "200ms")

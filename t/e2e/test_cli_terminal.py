@@ -36,7 +36,7 @@ def fixture_terminal(stack, env):
 @pytest.fixture(name="silent")
 def fixture_silent(stack):
     """The worker beta takes part in jobs and does not answer."""
-    os.kill(stack.workers[1].pid, signal.SIGSTOP)
+    stack.workers[1].freeze()
     yield
     os.kill(stack.workers[1].pid, signal.SIGCONT)
 

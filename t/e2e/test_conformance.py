@@ -396,7 +396,7 @@ def test_everything_is_utf_8(call):
 
 def test_a_host_that_is_silent(stack, call):
     frozen = stack.workers[2]
-    frozen.signal_group(signal.SIGSTOP)
+    frozen.freeze()
     try:
         for method, path, body in TYPED:
             reply = call(method, aimed(path, "frozen", "200ms"), body,

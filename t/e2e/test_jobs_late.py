@@ -102,7 +102,7 @@ def test_a_job_delivered_too_often_fails(stack, reader, writer):
     job_id = submit(writer, "network.ping.do",
                     {"address": "127.0.0.1", "count": 20}, "w-1")
     told(reader, job_id, "started")
-    os.kill(stack.workers[1].pid, signal.SIGSTOP)
+    stack.workers[1].freeze()
     try:
         job = finished(reader, job_id)
         assert job["status"] == "failed", job

@@ -108,7 +108,7 @@ def test_what_waits_is_seen(stack, reader):
     """A client that waits for a job is in flight and parked."""
     job_id = submit(stack.client("write"), *SLOW, target="web-01")
     told(reader, job_id, "started")
-    os.kill(stack.workers[0].pid, signal.SIGSTOP)  # so that it goes on
+    stack.workers[0].freeze()  # so that it goes on
     waiting = threading.Thread(target=reader.get,
                                args=(f"{JOBS}/{job_id}?wait=60s",),
                                kwargs={"timeout": 2 * LIMIT})

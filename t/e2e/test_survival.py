@@ -149,7 +149,7 @@ def test_jobs_outlive_every_process(stack, reader, writer):
 
 
 def test_a_frozen_broker_is_noticed(stack, reader, writer, problem):
-    stack.nats.signal_group(signal.SIGSTOP)
+    stack.nats.freeze()
     try:
         reply = writer.post("/api/v1/jobs", {"operation": {
             "type": "system.hostname.get", "data": {}}},
