@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/nats_account.h"
+#include "cli/nats_workers.h"
 #include "lib/handshake.h"
+#include "lib/hearing.h"
 #include "lib/inbox.h"
 
 /* A wildcard address is reached by loopback. */
@@ -47,11 +50,10 @@ set_tls(natsOptions *options, const struct config *c)
 }
 
 static natsStatus
-set_options(natsOptions *options, const struct config *c, const char *password,
-	    int64_t timeout_ms)
+set_options(natsOptions *options, const struct config *c, const char *user,
+	    const char *password, int64_t timeout_ms)
 {
 	const char *host = reachable(c->nats.server.host);
-	const char *user = c->nats.server.monitor.user;
 	bool v6 = strchr(host, ':') != NULL;
 	char text[512];
 	natsStatus s;
@@ -162,7 +164,8 @@ nats_probe(const struct config *c, const char *password, int64_t timeout_ms,
 
 	why[0] = '\0';
 	if (s == NATS_OK)
-		s = set_options(options, c, password, timeout_ms);
+		s = set_options(options, c, c->nats.server.monitor.user,
+				password, timeout_ms);
 	if (s == NATS_OK)
 		s = connect_to(&connection, options);
 	if (s == NATS_OK)
@@ -175,5 +178,76 @@ nats_probe(const struct config *c, const char *password, int64_t timeout_ms,
 		health = NATS_SILENT;
 	natsConnection_Destroy(connection);
 	natsOptions_Destroy(options);
+	return health;
+}
+
+/* ---- as a worker ---- */
+
+/* About the consumer of all workers; that there is none is an answer. */
+static natsStatus
+ask_consumer(natsConnection *connection, const struct config *c,
+	     int64_t timeout_ms)
+{
+	char name[HEARING_NAME_SIZE];
+	natsMsg *answer = NULL;
+	char subject[512];
+	natsStatus s;
+
+	snprintf(subject, sizeof(subject),
+		 NATS_JS_PREFIX ".CONSUMER.INFO.%.128s.%s", c->job.stream_name,
+		 hearing_shared(c, JOB_LIVE, name));
+	s = natsConnection_Request(&answer, connection, subject, NULL, 0,
+				   timeout_ms);
+	natsMsg_Destroy(answer);
+	return s;
+}
+
+/* Whether the host is let in, asks, and hears nothing. */
+static bool
+is_cut_off(const struct config *c, const struct nats_worker *worker,
+	   int64_t timeout_ms)
+{
+	char user[NATS_WORKER_USER_SIZE];
+	natsConnection *connection = NULL;
+	natsOptions *options = NULL;
+	natsStatus s = natsOptions_Create(&options);
+	bool cut_off = false;
+
+	if (s == NATS_OK)
+		s = set_options(options, c,
+				nats_worker_user(worker->host, user),
+				worker->password, timeout_ms);
+	if (s == NATS_OK)
+		s = connect_to(&connection, options);
+	if (s == NATS_OK)
+		cut_off =
+		    ask_consumer(connection, c, timeout_ms) == NATS_TIMEOUT;
+	natsConnection_Destroy(connection);
+	natsOptions_Destroy(options);
+	return cut_off;
+}
+
+enum nats_health
+nats_probe_hosts(const struct config *c, int64_t timeout_ms,
+		 char why[static 256])
+{
+	struct nats_workers workers = {.count = 0};
+	enum nats_health health = NATS_WELL;
+	struct err_info info;
+
+	why[0] = '\0';
+	if (nats_workers_read(c->nats.server.workers, &workers, &info) !=
+	    ERR_OK)
+		return NATS_WELL;
+	for (size_t i = 0;
+	     i < workers.count && i < NATS_PROBE_HOSTS && health == NATS_WELL;
+	     i++) {
+		if (!is_cut_off(c, &workers.items[i], timeout_ms))
+			continue;
+		health = NATS_SILENT;
+		snprintf(why, 256, "JetStream does not answer %.200s",
+			 workers.items[i].host);
+	}
+	nats_workers_release(&workers);
 	return health;
 }

@@ -8,6 +8,8 @@
 
 #include "lib/config.h"
 
+#define NATS_PROBE_HOSTS 16
+
 enum nats_health {
 	NATS_WELL,
 	NATS_SILENT, /* nobody there, or no answer in time */
@@ -23,5 +25,13 @@ enum nats_health {
  */
 enum nats_health nats_probe(const struct config *config, const char *password,
 			    int64_t timeout_ms, char why[static 256]);
+
+/*
+ * Asks JetStream as the worker of each host, of NATS_PROBE_HOSTS at most.
+ * NATS_SILENT: one got no answer, so that its host is cut off; `why` names it.
+ * Else NATS_WELL, also where nothing could be asked.  As nats_probe otherwise.
+ */
+enum nats_health nats_probe_hosts(const struct config *config,
+				  int64_t timeout_ms, char why[static 256]);
 
 #endif

@@ -32,6 +32,8 @@
 #define STOP_MS         10000 /* from SIGTERM to SIGKILL */
 #define SIGNAL_EXIT     128
 #define PROBES_PER_MUTE 5
+#define RELOADS         6 /* at most, for one that is asked for */
+#define SETTLE_MS       500 /* from a reload to the question whether it went well */
 
 enum state { STARTING, UP, DOWN };
 
@@ -49,7 +51,7 @@ struct watch {
 	int64_t kill_ms;  /* monotonic: when stopping ends by force */
 	bool stopping;
 	bool ready;    /* systemd has been told */
-	bool again;    /* a second reload is due */
+	int again;     /* reloads that may still be needed; 0: none is due */
 	bool refused;  /* told in the log, once a time */
 	bool watchdog; /* systemd wants to hear of us */
 };
@@ -154,7 +156,7 @@ reload(struct watch *w)
 		w->password = password;
 		if (w->pid)
 			kill(w->pid, SIGHUP);
-		w->again = true;
+		w->again = RELOADS;
 		w->probe_ms = clock_mono_ms() + PACE_START_MS;
 		return;
 	}
@@ -163,17 +165,38 @@ reload(struct watch *w)
 	sd_notify(0, "READY=1");
 }
 
-/* nats-server 2.9 gives an account that is new in a reload its imports with
+/*
+ * nats-server 2.9 gives an account that is new in a reload its imports with
  * the next one only (seen), so there is always a next one: once it answers, as
- * signals that come together count as one. */
+ * signals that come together count as one.  One in some tens that
+ * meets requests under way leaves all accounts without imports until the next
+ * (seen): their workers hear nothing.  So it is asked as one of them.
+ */
 static void
 reload_again(struct watch *w)
 {
+	bool first = w->again == RELOADS;
+	char why[256];
+
 	if (!w->again)
 		return;
-	w->again = false;
-	kill(w->pid, SIGHUP);
-	log_info("nats-server has its new configuration");
+	if (!first && nats_probe_hosts(w->config, PROBE_MS, why) == NATS_WELL) {
+		w->again = 0;
+		log_info("nats-server has its new configuration");
+		sd_notify(0, "READY=1");
+		return;
+	}
+	if (!first)
+		log_warning("a reload of nats-server has cut hosts off, once "
+			    "more",
+			    LOG_S("reason", why));
+	if (--w->again > 0) {
+		kill(w->pid, SIGHUP);
+		w->probe_ms = clock_mono_ms() + SETTLE_MS;
+		return;
+	}
+	log_warning("nats-server has its new configuration, but does not "
+		    "answer all hosts");
 	sd_notify(0, "READY=1");
 }
 

@@ -1,12 +1,15 @@
 """What the broker's users may and may not do, by its plain protocol."""
 
 import json
+import os
+import signal
 import socket
 
 import pytest
 
 import forge
 from job_client import finished, submit
+from load import Load
 from nats_client import Nats as Client
 from nats_client import NatsError, credentials, own_consumer
 from stack import wait_until
@@ -322,3 +325,22 @@ def test_a_true_job_with_other_contents_is_not_run(stack, reader, writer):
     assert "does not match" in job["error"], job
     job = finished(reader, made)
     assert job["status"] == "completed", job
+
+
+def test_reloads_under_load_cut_no_host_off(stack):
+    """One in some tens leaves no worker a way to JetStream: `osapi nats
+    server start` notices, and reloads once more."""
+    def done():
+        return stack.nats.log.read_text(errors="replace").count(
+            "nats-server has its new configuration")
+    with Load(stack.port, stack.token("write")) as load:
+        for _ in range(8):
+            load.wait_answers(wait_until, 10)
+            before = done()
+            os.kill(stack.nats.pid, signal.SIGHUP)
+            wait_until("nats-server is reloaded", lambda: done() > before)
+            for host in ("w-1", "w-2"):
+                with Client(stack, host) as worker:
+                    answer = worker.request(
+                        "osapi.js.CONSUMER.INFO.JOBS.jobs-worker-any")
+                    assert b"jobs-worker-any" in answer, (host, answer)
