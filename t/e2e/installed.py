@@ -25,7 +25,9 @@ def systemctl(*words, check=True):
                           capture_output=True, text=True, timeout=2 * LIMIT,
                           check=False)
     if check and done.returncode != 0:
-        raise StackError(f"systemctl {' '.join(words)}: {done.stderr}")
+        state = systemctl("status", "--no-pager", "-n", "20", words[-1],
+                          check=False)
+        raise StackError(f"systemctl {' '.join(words)}: {done.stderr}{state}")
     return done.stdout.strip()
 
 

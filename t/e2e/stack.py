@@ -134,6 +134,14 @@ def tail(path, lines=15):
     return "\n".join(text.splitlines()[-lines:])
 
 
+def gist(path):
+    """A log's last warnings and errors, and its last lines."""
+    text = pathlib.Path(path).read_text(errors="replace")
+    bad = [line for line in text.splitlines()
+           if '"level":"warning"' in line or '"level":"error"' in line]
+    return "\n".join([*bad[-15:], "...", tail(path)])
+
+
 class Process:
     """One program in a process group of its own; can be started again."""
 
@@ -312,11 +320,10 @@ class Base:
 
     def tails(self):
         """The ends of all logs, for a test that failed."""
-        paths = sorted(path for path in self.directory.rglob("*.log")
+        paths = sorted(path for path in self.logs.rglob("*.log")
                        if "access" not in path.name)
-        return "\n".join(
-            f"--- {path.relative_to(self.directory)}\n{tail(path)}"
-            for path in paths)
+        return "\n".join(f"--- {path.relative_to(self.logs)}\n{gist(path)}"
+                         for path in paths)
 
     def close(self):
         """Ends what was started, in reverse, and removes the directory."""
