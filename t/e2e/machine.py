@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 
+from cgroup import Cgroup
 from stack import LIMIT, ROOT, StackError, children, command_line, tail, \
     wait_until
 
@@ -40,6 +41,7 @@ class Machine:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="osapi-vm-"))
         self.root = self.directory / "m"
         self.log = self.directory / "console.log"
+        self.cgroup = None
         self.nspawn = None
         self.leader = 0
         try:
@@ -79,14 +81,19 @@ class Machine:
             shutil.rmtree(self.root / path, ignore_errors=True)
 
     def boot(self):
+        try:
+            self.cgroup = Cgroup(self.directory.name)
+        except OSError as error:
+            raise Impossible(f"no control group: {error}") from error
         with open(self.log, "wb") as out:
             self.nspawn = subprocess.Popen(
-                ["systemd-nspawn", "--quiet", "-D", str(self.root), "--boot",
-                 "--register=no", "--keep-unit", "--private-network",
-                 "--resolv-conf=off", "--link-journal=no",
-                 "--timezone=off", f"--bind-ro={ROOT}",
-                 f"--machine=osapi-test-{os.getpid()}", "--console=pipe",
-                 "systemd.unit=osapi-test.target"],
+                self.cgroup.enter([
+                    "systemd-nspawn", "--quiet", "-D", str(self.root),
+                    "--boot", "--register=no", "--keep-unit",
+                    "--private-network", "--resolv-conf=off",
+                    "--link-journal=no", "--timezone=off",
+                    f"--bind-ro={ROOT}", f"--machine={self.directory.name}",
+                    "--console=pipe", "systemd.unit=osapi-test.target"]),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 start_new_session=True)
 
@@ -142,6 +149,8 @@ class Machine:
             except subprocess.TimeoutExpired:
                 os.killpg(self.nspawn.pid, signal.SIGKILL)
                 self.nspawn.wait(LIMIT)
+        if self.cgroup:
+            self.cgroup.remove()
         for path in (self.root, self.directory):
             if os.path.ismount(path):
                 subprocess.run(["umount", "-l", str(path)], check=False)
