@@ -142,7 +142,7 @@ ask_streams(natsConnection *connection, const struct config *c,
 static natsStatus
 connect_to(natsConnection **connection, natsOptions *options)
 {
-	struct handshake handshake;
+	struct handshake handshake = {0};
 	struct err_info info;
 	natsStatus s;
 

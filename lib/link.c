@@ -545,7 +545,7 @@ link_reason(const char *url, const struct config_nats *config, char *buf,
 {
 	natsConnection *connection = NULL;
 	natsOptions *options = NULL;
-	struct handshake handshake;
+	struct handshake handshake = {0};
 	struct err_info info = {""};
 	const char *words;
 	natsStatus s;
