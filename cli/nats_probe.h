@@ -20,8 +20,9 @@ enum nats_health {
  * Logs in as the monitor and, unless the server is one of a cluster, asks
  * JetStream for the state of each stream; a cluster's answers may come from
  * other servers and say nothing about this one.  Each step takes at most
- * `timeout_ms`, the first 2 s where the server only greets.  `why` says what was missing.  For one thread; fork(2) only to
- * exec afterwards, as nats.c has threads.
+ * `timeout_ms`, the first 2 s where the server only greets.  `why` says what
+ * was missing.  For one thread; fork(2) only to exec afterwards, as nats.c has
+ * threads.
  */
 enum nats_health nats_probe(const struct config *config, const char *password,
 			    int64_t timeout_ms, char why[static 256]);

@@ -32,8 +32,8 @@
 #define STOP_MS         10000 /* from SIGTERM to SIGKILL */
 #define SIGNAL_EXIT     128
 #define PROBES_PER_MUTE 5
-#define RELOADS         6 /* at most, for one that is asked for */
-#define SETTLE_MS       500 /* from a reload to the question whether it went well */
+#define RELOADS         6   /* at most, for one that is asked for */
+#define SETTLE_MS       500 /* from a reload to asking how it went */
 
 enum state { STARTING, UP, DOWN };
 

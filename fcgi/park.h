@@ -12,9 +12,9 @@
 
 /*
  * Parks the request until request->job_id is as far as `until`, `timeout_ms`
- * is over or the process drains; then `render` answers on a thread of the waiters.  Where
- * the client goes before, nothing is rendered.  When the table is full it
- * answers 503 with the job's id and returns HANDLED.
+ * is over or the process drains; then `render` answers on a thread of the
+ * waiters.  Where the client goes before, nothing is rendered.  When the table
+ * is full it answers 503 with the job's id and returns HANDLED.
  */
 enum handled park(struct request *request, enum index_progress until,
 		  int64_t timeout_ms,

@@ -49,8 +49,9 @@ bool waiters_room(const struct waiters *waiters);
 #define WAITERS_STORY_MS 200
 
 /*
- * Parks until the job is as far as `until`.  `client_fd` is polled for the client's going (-1: is not).
- * ERR_BUSY when the table is full (then `arg` stays the caller's).
+ * Parks until the job is as far as `until`.  `client_fd` is polled for the
+ * client's going (-1: is not).  ERR_BUSY when the table is full (then `arg`
+ * stays the caller's).
  */
 enum err waiters_park(struct waiters *waiters, const char *job_id,
 		      enum index_progress until, int64_t timeout_ms,

@@ -516,8 +516,9 @@ api_message(const char *what, const char *body)
 	return message(subject, body, NULL, NULL);
 }
 
-/* Whether the consumer c of M refuses nonsense: its answer and the acknowledgement of
- * what is published then have one way, so it comes first or never. */
+/* Whether the consumer c of M refuses nonsense: its answer and the
+ * acknowledgement of what is published then have one way, so it comes first or
+ * never. */
 static bool
 answers(struct broker *broker)
 {
