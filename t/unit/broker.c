@@ -621,7 +621,7 @@ checks_the_servers_certificate(void)
 		       broker_wait(broker, 1000), ERR_TIMEOUT);
 	broker_free(broker);
 	OK("handshakes were refused",
-	   nats_server_logged(server, "TLS handshake error") > 0);
+	   AWAIT(nats_server_logged(server, "TLS handshake error") > 0));
 	nats_server_free(server);
 }
 
