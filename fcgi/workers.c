@@ -306,11 +306,14 @@ workers_expected(struct workers *r, const struct target *target, int64_t now_ms,
 	return ERR_OK;
 }
 
+/* Nothing is shared: the last of two threads that let go of a value of
+ * jansson's (2.14) need not see all that the other has done with it. */
 static json_t *
 row(const struct heartbeat *beat)
 {
 	char started[CLOCK_RFC3339_SIZE], seen[CLOCK_RFC3339_SIZE];
-	json_t *labels = beat->labels ? json_copy(beat->labels) : json_object();
+	json_t *labels =
+	    beat->labels ? json_deep_copy(beat->labels) : json_object();
 
 	return json_pack(
 	    "{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:s*}", "hostname",
