@@ -168,9 +168,9 @@ reload(struct watch *w)
 /*
  * nats-server 2.9 gives an account that is new in a reload its imports with
  * the next one only (seen), so there is always a next one: once it answers, as
- * signals that come together count as one.  One in some tens that
- * meets requests under way leaves all accounts without imports until the next
- * (seen): their workers hear nothing.  So it is asked as one of them.
+ * signals that come together count as one.  One reload in some tens that meets
+ * requests under way leaves all accounts without imports until the next (seen):
+ * their workers hear nothing.  So it is asked as each of them.
  */
 static void
 reload_again(struct watch *w)
